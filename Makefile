@@ -1,0 +1,163 @@
+# WombatKV in C. `make help` lists the targets.
+#
+# Results lie in build/, variants in build-<variant>/:
+#   make CC=clang      build-clang/       make SAN=asan   build-asan/  (address + undefined)
+#   make COVERAGE=1    build-coverage/    make SAN=tsan   build-tsan/
+# Any mix works: make CC=clang SAN=tsan -> build-clang-tsan/
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+SAN ?=
+COVERAGE ?=
+WERROR ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+empty :=
+space := $(empty) $(empty)
+variant := $(subst $(space),-,$(strip $(if $(findstring clang,$(CC)),clang) $(SAN) $(if $(COVERAGE),coverage)))
+B := build$(if $(variant),-$(variant))
+
+VERSION := 1.1.0
+SOVERSION := 1
+
+# ---- flags ------------------------------------------------------------------------------------
+
+OPT := $(if $(COVERAGE),-O0,-O2)
+CPPFLAGS := -Isrc -Iinclude -DWK_VERSION='"$(VERSION)"'
+CFLAGS := -std=c11 $(OPT) -g -fPIC -fvisibility=hidden -fno-common \
+          -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+          $(if $(WERROR),-Werror)
+LDFLAGS :=
+ifeq ($(SAN),asan)
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else ifeq ($(SAN),tsan)
+SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer
+else ifneq ($(SAN),)
+$(error SAN=$(SAN) is not known; use asan or tsan)
+endif
+CFLAGS += $(SANFLAGS)
+LDFLAGS += $(SANFLAGS)
+ifneq ($(COVERAGE),)
+CFLAGS += --coverage
+LDFLAGS += --coverage
+endif
+
+LIBS := -lzstd -lxxhash -lpthread
+
+# BLAKE3: the system's libblake3 where pkg-config knows it, else the official sources that Debian
+# ships for Rust. Never our own.
+BLAKE3_PC := $(shell pkg-config --exists libblake3 2>/dev/null && echo yes)
+ifeq ($(BLAKE3_PC),yes)
+CPPFLAGS += $(shell pkg-config --cflags libblake3)
+LIBS += $(shell pkg-config --libs libblake3)
+BLAKE3_OBJ :=
+else
+BLAKE3_DIR := $(lastword $(sort $(wildcard /usr/share/cargo/registry/blake3-*/c)))
+CPPFLAGS += $(if $(BLAKE3_DIR),-I$(BLAKE3_DIR))
+BLAKE3_NAMES := blake3 blake3_dispatch blake3_portable
+ifeq ($(shell uname -m),x86_64)
+BLAKE3_NAMES += blake3_sse2_x86-64_unix blake3_sse41_x86-64_unix blake3_avx2_x86-64_unix \
+                blake3_avx512_x86-64_unix
+else ifeq ($(shell uname -m),aarch64)
+BLAKE3_NAMES += blake3_neon
+endif
+BLAKE3_OBJ := $(BLAKE3_NAMES:%=$(B)/obj/blake3/%.o)
+endif
+
+# ---- sources ----------------------------------------------------------------------------------
+
+# Core: everything above the environment. Its objects are audited (make audit).
+CORE_DIRS := base hash codec config radix store backend cabi
+CORE_SRC := $(wildcard $(CORE_DIRS:%=src/%/*.c))
+# The environment: the only code that may call the operating system, and the stores above it.
+ENV_SRC := $(wildcard src/env/*.c src/env/*/*.c)
+LIB_SRC := $(CORE_SRC) $(ENV_SRC)
+CORE_OBJ := $(CORE_SRC:%.c=$(B)/obj/%.o)
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o)
+
+HEADERS := include/wombatkv.h
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT_BIN := $(UNIT_SRC:tests/%.c=$(B)/tests/%)
+CONFORMANCE_SRC := $(wildcard tests/conformance/*.c)
+BENCH_SRC := $(wildcard bench/*.c)
+BENCH_BIN := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
+EXAMPLE_SRC := $(wildcard examples/*.c)
+EXAMPLE_BIN := $(EXAMPLE_SRC:examples/%.c=$(B)/examples/%)
+
+# ---- library ----------------------------------------------------------------------------------
+
+.PHONY: all
+all: lib
+
+.PHONY: lib
+lib: $(B)/libwombatkv.so $(B)/libwombatkv.so.$(SOVERSION) $(B)/libwombatkv.a ## the shared and the static library
+
+$(B)/obj/src/env/posix/%.o: CPPFLAGS += -D_GNU_SOURCE
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# Other people's sources: their warnings are not ours to mend.
+$(B)/obj/blake3/%.o: $(BLAKE3_DIR)/%.c
+	@mkdir -p $(@D)
+	$(CC) -O3 -g -fPIC -fvisibility=hidden $(SANFLAGS) -c $< -o $@
+$(B)/obj/blake3/%.o: $(BLAKE3_DIR)/%.S
+	@mkdir -p $(@D)
+	$(CC) -fPIC -c $< -o $@
+
+# Everything, internal names visible: what unit tests and benches link.
+$(B)/obj/libinternal.a: $(LIB_OBJ) $(BLAKE3_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+# -z nodelete: threads of the library may run when a host calls dlclose.
+$(B)/libwombatkv.so.$(SOVERSION): $(LIB_OBJ) $(BLAKE3_OBJ) src/cabi/wombatkv.map
+	$(CC) -shared -o $@ $(LDFLAGS) -Wl,-soname,libwombatkv.so.$(SOVERSION) \
+	    -Wl,--version-script=src/cabi/wombatkv.map -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro \
+	    $(if $(SAN),,-Wl,-z,defs) $(LIB_OBJ) $(BLAKE3_OBJ) $(LIBS)
+
+$(B)/libwombatkv.so: $(B)/libwombatkv.so.$(SOVERSION)
+	ln -sf $(<F) $@
+
+# One object with everything but the ABI made local, so that the archive adds no names to a host.
+$(B)/libwombatkv.a: $(LIB_OBJ) $(BLAKE3_OBJ) src/cabi/wombatkv.map
+	@rm -f $@
+	ld -r -o $(B)/obj/wombatkv-all.o $(LIB_OBJ) $(BLAKE3_OBJ)
+	sed -n 's/^ *\(wmbt_kv_[a-z0-9_]*\);.*/\1/p' src/cabi/wombatkv.map > $(B)/obj/exports.txt
+	objcopy --keep-global-symbols=$(B)/obj/exports.txt $(B)/obj/wombatkv-all.o $(B)/obj/wombatkv.o
+	ar rcs $@ $(B)/obj/wombatkv.o
+
+# ---- unit tests and benches -------------------------------------------------------------------
+
+$(B)/tests/unit/%: tests/unit/%.c $(B)/obj/libinternal.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Itests $(CFLAGS) -MMD -MP -MF $@.d $< -o $@ $(LDFLAGS) \
+	    $(B)/obj/libinternal.a -lcmocka $(LIBS)
+
+$(B)/bench/%: bench/%.c $(B)/obj/libinternal.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(CFLAGS) -MMD -MP -MF $@.d $< -o $@ $(LDFLAGS) \
+	    $(B)/obj/libinternal.a $(LIBS) $(BENCH_LIBS)
+
+.PHONY: unit
+unit: $(UNIT_BIN) ## unit tests
+	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
+
+.PHONY: bench
+bench: $(BENCH_BIN) ## builds the benches into build/bench
+
+.PHONY: clean
+clean: ## removes build directories
+	rm -rf build build-*
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s'|'
+
+-include $(LIB_OBJ:.o=.d) $(UNIT_BIN:%=%.d) $(BENCH_BIN:%=%.d)

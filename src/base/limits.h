@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every limit of the library, in one place. Sizes in bytes unless the name says otherwise.
+ * A limit that an operator may want to change is a setting (config/settings.def), not a constant.
+ */
+#ifndef WK_BASE_LIMITS_H
+#define WK_BASE_LIMITS_H
+
+/* One block or raw tail. A frame of the remote protocol is at most 256 MiB; 1 MiB stays for the
+ * keys and the archive around the payload, so that all four backends take the same payloads. */
+#define WK_PAYLOAD_BYTES_MAX (255u * 1024 * 1024)
+
+/* Blocks in one call. ds4 sends at most 512; the rest is head-room. */
+#define WK_BATCH_BLOCKS_MAX 65536u
+
+#define WK_ERROR_TEXT_BYTES 1024u
+
+/* Object keys. S3 ends at 1024 bytes; nothing longer is sent anywhere. */
+#define WK_OBJECT_KEY_BYTES_MAX 1024u
+
+/* A namespace and a prefix must leave room for each other and "sidecar/raw_tail/b3=<64>". */
+#define WK_NAMESPACE_BYTES_MAX 512u
+#define WK_S3_PREFIX_BYTES_MAX 256u
+#define WK_NAMESPACES_MAX      65535u
+
+/* ETag as the store gives it, quotes included; longer ones are treated as absent. */
+#define WK_ETAG_BYTES_MAX 128u
+
+/* One configuration value. */
+#define WK_VAR_BYTES_MAX 4096u
+
+/* Requests on the object store in flight, per handle. */
+#define WK_OBJECTS_IN_FLIGHT_MAX 64u
+
+/* Time without progress that ends a call: a base plus the bytes at a minimum rate. */
+#define WK_PROGRESS_BASE_NS           (30ull * 1000 * 1000 * 1000)
+#define WK_PROGRESS_BYTES_PER_SEC_MIN (1024u * 1024)
+
+#endif

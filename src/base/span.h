@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Borrowed bytes: a pointer and a size, no ownership. `data` may be NULL only if `size` is 0. */
+#ifndef WK_BASE_SPAN_H
+#define WK_BASE_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct wk_span {
+    const uint8_t *data;
+    size_t size;
+};
+
+struct wk_span_mut {
+    uint8_t *data;
+    size_t size;
+};
+
+static inline struct wk_span wk_span(const void *data, size_t size) {
+    return (struct wk_span){(const uint8_t *)data, size};
+}
+
+static inline struct wk_span wk_span_text(const char *text) {
+    return (struct wk_span){(const uint8_t *)text, strlen(text)};
+}
+
+static inline bool wk_span_equal(struct wk_span a, struct wk_span b) {
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The prefix index: which blocks exist, and how they hang together.
+ *
+ * Key: (namespace, 32-byte hash). A forest: prefixes that prompts share are interior nodes, tips
+ * are leaves. A node is found by its hash in one probe (open addressing, seeded XXH3), so a chain
+ * of n hashes costs n probes, prefetched ahead.
+ *
+ *     put [a b c]        a -- b -- c          links are learned from every ordered list that
+ *     put [a b d]              \-- d          passes, once per node, never into a cycle
+ *
+ * Orders may be hostile (A, B, A): a node whose bounded ancestor walk meets itself, or is too deep,
+ * stays unlinked, which is safe: links only order eviction and prefetch, never presence.
+ *
+ * A node that has children is never evicted before them (remove_tip). When an object turns out to
+ * be gone, forget() clears its presence at once; the node stays as a hinge while it has children.
+ *
+ * Thread-safety: all functions are safe for concurrent use. Readers take no lock (sequence-locked
+ * shards); writers lock one shard at a time. Pure memory: no I/O, no clock; times are given in.
+ * About 88 bytes per node; memory grows segment by segment and is given back only at destroy.
+ */
+#ifndef WK_RADIX_RADIX_H
+#define WK_RADIX_RADIX_H
+
+#include "codec/block_meta.h"
+#include "env/env.h"
+#include "hash/xxh3.h"
+
+struct wk_radix;
+
+/* ---- namespaces ---- */
+
+/* Interned (namespace, model digest, layout tag): what a node carries in 4 bytes. */
+typedef uint32_t wk_space_id;
+
+/* ---- what a node knows ---- */
+
+enum wk_node_flags {
+    WK_NODE_PRESENT = 1,  /* in the object store, as far as we know */
+    WK_NODE_RESIDENT = 2, /* in L0 of this process */
+    WK_NODE_SIZES = 4,    /* raw_bytes is known, not only stored_bytes */
+    WK_NODE_CHECKSUM = 8, /* crc32c (of the payload) is known */
+    WK_NODE_IDENTITY = 16 /* xxh3 (of the payload) and etag_hash are those of our own PUT */
+};
+
+struct wk_node_info {
+    uint32_t flags;
+    uint32_t recency; /* caller's coarse clock */
+    uint64_t raw_bytes;
+    uint64_t stored_bytes;
+    uint32_t crc32c;
+    uint64_t etag_hash;
+    struct wk_hash128 identity;
+};
+
+struct wk_radix_config {
+    uint64_t hash_seed; /* from entropy: hostile hashes must not collide on purpose */
+    uint64_t nodes_max; /* WK_NO_SPACE beyond; memory follows use */
+};
+
+WK_MUST_CHECK enum wk_status wk_radix_create(struct wk_env *env,
+                                             const struct wk_radix_config *config,
+                                             struct wk_radix **out, struct wk_error *err);
+void wk_radix_destroy(struct wk_radix *radix);
+
+/*
+ * Interns a namespace and what is stated about model and layout. Two calls with equal arguments
+ * give one id. A node is keyed by (namespace, hash) and remembers the space it was last inserted
+ * with: a lookup finds nodes of its own namespace only, and of these only such as wk_reuse_allows
+ * lets it have; an insert with PRESENT takes over the inserter's space. WK_TOO_LARGE beyond
+ * WK_NAMESPACES_MAX or a name beyond WK_NAMESPACE_BYTES_MAX.
+ */
+WK_MUST_CHECK enum wk_status wk_radix_space(struct wk_radix *radix, struct wk_span ns,
+                                            const struct wk_reuse *reuse, wk_space_id *out,
+                                            struct wk_error *err);
+
+/* Name of an interned space; valid until destroy. */
+struct wk_span wk_radix_space_name(struct wk_radix *radix, wk_space_id space);
+
+/* Leading hashes that are PRESENT or RESIDENT; `*resident` (may be NULL): the leading RESIDENT. */
+size_t wk_radix_longest_prefix(struct wk_radix *radix, wk_space_id space,
+                               const struct wk_block_hash *hashes, size_t count, size_t *resident);
+
+/* WK_MISS when there is no such node. A node without PRESENT and RESIDENT may be found. */
+WK_MUST_CHECK enum wk_status wk_radix_find(struct wk_radix *radix, wk_space_id space,
+                                           const struct wk_block_hash *hash,
+                                           struct wk_node_info *out);
+
+/*
+ * Sets `info` on a node that is made if need be. `info.flags` are or-ed into the node's; fields are
+ * taken only where the flag that vouches for them is given (SIZES, CHECKSUM, IDENTITY), and
+ * stored_bytes where PRESENT is. WK_NO_MEMORY and WK_NO_SPACE leave the index as it was.
+ */
+WK_MUST_CHECK enum wk_status wk_radix_insert(struct wk_radix *radix, wk_space_id space,
+                                             const struct wk_block_hash *hash,
+                                             const struct wk_node_info *info);
+/* Clears flags (and what they vouched for); the node goes when nothing is left of it. */
+void wk_radix_clear_flags(struct wk_radix *radix, wk_space_id space,
+                          const struct wk_block_hash *hash, uint32_t flags);
+/* The object is gone: clears everything but RESIDENT. */
+void wk_radix_forget(struct wk_radix *radix, wk_space_id space, const struct wk_block_hash *hash);
+
+/*
+ * Learns that each hash follows the one before it. Only nodes that exist are linked, only once
+ * each. Never fails: what cannot be linked stays unlinked.
+ */
+void wk_radix_link_chain(struct wk_radix *radix, wk_space_id space,
+                         const struct wk_block_hash *hashes, size_t count);
+void wk_radix_touch(struct wk_radix *radix, wk_space_id space, const struct wk_block_hash *hashes,
+                    size_t count, uint32_t recency);
+
+/* Removes a node without children. WK_CONFLICT: it has children. WK_MISS: no such node. */
+WK_MUST_CHECK enum wk_status wk_radix_remove_tip(struct wk_radix *radix, wk_space_id space,
+                                                 const struct wk_block_hash *hash);
+
+/* Link structure, for eviction, prefetch and tests. */
+struct wk_node_links {
+    bool has_parent;
+    struct wk_block_hash parent;
+    uint16_t depth; /* 0: root or unlinked; grows along the chain, saturates */
+    uint16_t children;
+};
+WK_MUST_CHECK enum wk_status wk_radix_links(struct wk_radix *radix, wk_space_id space,
+                                            const struct wk_block_hash *hash,
+                                            struct wk_node_links *out);
+
+/* View of a node as the reference's BlockMeta. WK_MISS when there is none. */
+WK_MUST_CHECK enum wk_status wk_radix_block_meta(struct wk_radix *radix, wk_space_id space,
+                                                 const struct wk_block_hash *hash,
+                                                 struct wk_block_meta *out);
+
+struct wk_radix_stats {
+    uint64_t nodes;
+    uint64_t present;
+    uint64_t resident;
+    uint64_t memory_bytes;
+    uint32_t spaces;
+};
+void wk_radix_stats(struct wk_radix *radix, struct wk_radix_stats *out);
+
+/* Calls `each` for every node of the namespace, in no order; false stops. May miss or repeat nodes
+ * that change meanwhile. `each` must not call back into the index's writers. */
+void wk_radix_each(struct wk_radix *radix, wk_space_id space,
+                   bool (*each)(void *ctx, const struct wk_block_hash *hash,
+                                const struct wk_node_info *info),
+                   void *ctx);
+
+#endif
