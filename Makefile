@@ -26,6 +26,10 @@ B := build$(if $(variant),-$(variant))
 VERSION := 1.1.0
 SOVERSION := 1
 
+# `make V=1` shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-7s %s\n' $(1) $(2))
+
 # ---- flags ------------------------------------------------------------------------------------
 
 OPT := $(if $(COVERAGE),-O0,-O2)
@@ -49,6 +53,8 @@ LDFLAGS += --coverage
 endif
 
 LIBS := -lzstd -lxxhash -lpthread
+PC_PRIVATE_REQUIRES := libzstd libxxhash
+PC_PRIVATE_LIBS := -lpthread
 
 # BLAKE3: the system's libblake3 where pkg-config knows it, else the official sources that Debian
 # ships for Rust. Never our own.
@@ -56,6 +62,7 @@ BLAKE3_PC := $(shell pkg-config --exists libblake3 2>/dev/null && echo yes)
 ifeq ($(BLAKE3_PC),yes)
 CPPFLAGS += $(shell pkg-config --cflags libblake3)
 LIBS += $(shell pkg-config --libs libblake3)
+PC_PRIVATE_REQUIRES += libblake3
 BLAKE3_OBJ :=
 else
 BLAKE3_DIR := $(lastword $(sort $(wildcard /usr/share/cargo/registry/blake3-*/c)))
@@ -84,11 +91,8 @@ LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o)
 HEADERS := include/wombatkv.h
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:tests/%.c=$(B)/tests/%)
-CONFORMANCE_SRC := $(wildcard tests/conformance/*.c)
 BENCH_SRC := $(wildcard bench/*.c)
 BENCH_BIN := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
-EXAMPLE_SRC := $(wildcard examples/*.c)
-EXAMPLE_BIN := $(EXAMPLE_SRC:examples/%.c=$(B)/examples/%)
 
 # ---- library ----------------------------------------------------------------------------------
 
@@ -101,56 +105,131 @@ lib: $(B)/libwombatkv.so $(B)/libwombatkv.so.$(SOVERSION) $(B)/libwombatkv.a ## 
 $(B)/obj/src/env/posix/%.o: CPPFLAGS += -D_GNU_SOURCE
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # Other people's sources: their warnings are not ours to mend.
 $(B)/obj/blake3/%.o: $(BLAKE3_DIR)/%.c
 	@mkdir -p $(@D)
-	$(CC) -O3 -g -fPIC -fvisibility=hidden $(SANFLAGS) -c $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) -O3 -g -fPIC -fvisibility=hidden $(SANFLAGS) -c $< -o $@
 $(B)/obj/blake3/%.o: $(BLAKE3_DIR)/%.S
 	@mkdir -p $(@D)
-	$(CC) -fPIC -c $< -o $@
+	$(call say,AS,$@)
+	$(Q)$(CC) -fPIC -c $< -o $@
 
 # Everything, internal names visible: what unit tests and benches link.
 $(B)/obj/libinternal.a: $(LIB_OBJ) $(BLAKE3_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
 
 # -z nodelete: threads of the library may run when a host calls dlclose.
 $(B)/libwombatkv.so.$(SOVERSION): $(LIB_OBJ) $(BLAKE3_OBJ) src/cabi/wombatkv.map
-	$(CC) -shared -o $@ $(LDFLAGS) -Wl,-soname,libwombatkv.so.$(SOVERSION) \
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -o $@ $(LDFLAGS) -Wl,-soname,libwombatkv.so.$(SOVERSION) \
 	    -Wl,--version-script=src/cabi/wombatkv.map -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro \
 	    $(if $(SAN),,-Wl,-z,defs) $(LIB_OBJ) $(BLAKE3_OBJ) $(LIBS)
 
 $(B)/libwombatkv.so: $(B)/libwombatkv.so.$(SOVERSION)
-	ln -sf $(<F) $@
+	$(Q)ln -sf $(<F) $@
 
 # One object with everything but the ABI made local, so that the archive adds no names to a host.
 $(B)/libwombatkv.a: $(LIB_OBJ) $(BLAKE3_OBJ) src/cabi/wombatkv.map
-	@rm -f $@
-	ld -r -o $(B)/obj/wombatkv-all.o $(LIB_OBJ) $(BLAKE3_OBJ)
-	sed -n 's/^ *\(wmbt_kv_[a-z0-9_]*\);.*/\1/p' src/cabi/wombatkv.map > $(B)/obj/exports.txt
-	objcopy --keep-global-symbols=$(B)/obj/exports.txt $(B)/obj/wombatkv-all.o $(B)/obj/wombatkv.o
-	ar rcs $@ $(B)/obj/wombatkv.o
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)ld -r -o $(B)/obj/wombatkv-all.o $(LIB_OBJ) $(BLAKE3_OBJ)
+	$(Q)sed -n 's/^ *\(wmbt_kv_[a-z0-9_]*\);.*/\1/p' src/cabi/wombatkv.map > $(B)/obj/exports.txt
+	$(Q)objcopy --keep-global-symbols=$(B)/obj/exports.txt $(B)/obj/wombatkv-all.o $(B)/obj/wombatkv.o
+	$(Q)ar rcs $@ $(B)/obj/wombatkv.o
 
 # ---- unit tests and benches -------------------------------------------------------------------
 
 $(B)/tests/unit/%: tests/unit/%.c $(B)/obj/libinternal.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Itests $(CFLAGS) -MMD -MP -MF $@.d $< -o $@ $(LDFLAGS) \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Itests $(CFLAGS) -MMD -MP -MF $@.d $< -o $@ $(LDFLAGS) \
 	    $(B)/obj/libinternal.a -lcmocka $(LIBS)
 
 $(B)/bench/%: bench/%.c $(B)/obj/libinternal.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(CFLAGS) -MMD -MP -MF $@.d $< -o $@ $(LDFLAGS) \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(CFLAGS) -MMD -MP -MF $@.d $< -o $@ $(LDFLAGS) \
 	    $(B)/obj/libinternal.a $(LIBS) $(BENCH_LIBS)
 
+# Prints one line per program; the whole output of one that fails.
 .PHONY: unit
 unit: $(UNIT_BIN) ## unit tests
-	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
+	$(Q)scripts/run-tests $(UNIT_BIN)
 
 .PHONY: bench
 bench: $(BENCH_BIN) ## builds the benches into build/bench
+
+# ---- checks -----------------------------------------------------------------------------------
+
+.PHONY: audit
+audit: $(CORE_OBJ) ## core objects: no operating system, no writable data
+	$(Q)scripts/audit-symbols $(CORE_OBJ)
+
+.PHONY: check-exports
+check-exports: lib ## the shared and static library define the ABI and nothing else
+	$(Q)scripts/check-exports $(B)/libwombatkv.so $(B)/libwombatkv.a src/cabi/wombatkv.map
+
+.PHONY: check-specs
+check-specs: ## every MUST of specs/ is named by a test
+	$(Q)scripts/check-specs
+
+.PHONY: check-format
+check-format: ## clang-format has nothing to say
+	$(Q)clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+
+.PHONY: check-install
+check-install: lib ## installs into an empty place and builds against it
+	$(Q)scripts/check-install $(B) $(CC)
+
+# ---- the main commands ------------------------------------------------------------------------
+
+.PHONY: deps deps-dev
+deps: ## installs what the library needs
+	$(Q)scripts/deps lib
+deps-dev: ## installs what the tests need, too
+	$(Q)scripts/deps dev
+
+# Each starts a make of its own after the packages are there: this one looked for them too early.
+.PHONY: test demo
+test: deps-dev ## everything that must hold, in about three minutes
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) test-build
+	$(Q)$(MAKE) --no-print-directory test-run
+demo: deps ## the main job, on a directory: prefill, save, kill -9, restore
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) lib $(B)/examples/demo
+	$(Q)scripts/demo $(B)
+
+.PHONY: test-build test-run
+test-build: lib $(UNIT_BIN)
+test-run: unit audit check-exports check-specs
+
+# ---- examples ---------------------------------------------------------------------------------
+
+# The way an engine is built: against the public header and the shared library.
+$(B)/examples/demo: examples/engine/demo.c examples/engine/transformer.c \
+                    examples/engine/transformer.h $(HEADERS) $(B)/libwombatkv.so
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=gnu11 -O3 -ffp-contract=off -Wall -Wextra $(if $(WERROR),-Werror) $(SANFLAGS) \
+	    -Iinclude $(filter %.c,$^) -o $@ -L$(B) -lwombatkv -Wl,-rpath,'$$ORIGIN/..' -lm
+
+# ---- install ----------------------------------------------------------------------------------
+
+.PHONY: install
+install: lib ## into $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(B)/libwombatkv.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/
+	ln -sf libwombatkv.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libwombatkv.so
+	install -m 644 $(B)/libwombatkv.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 include/wombatkv.h $(DESTDIR)$(PREFIX)/include/
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@PRIVATE_LIBS@|$(PC_PRIVATE_LIBS)|' -e 's|@PRIVATE_REQUIRES@|$(PC_PRIVATE_REQUIRES)|' \
+	    scripts/wombatkv.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/wombatkv.pc
 
 .PHONY: clean
 clean: ## removes build directories
