@@ -40,10 +40,10 @@ struct engine {
     float logits[ENGINE_VOCABULARY];
 };
 
-/* ---- weights ---------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------------
+ */
 
-static uint64_t next_random(uint64_t *state)
-{
+static uint64_t next_random(uint64_t *state) {
     uint64_t z = *state += 0x9e3779b97f4a7c15ull;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
@@ -51,20 +51,17 @@ static uint64_t next_random(uint64_t *state)
 }
 
 /* Uniform in [-scale, scale), with 24 bits, so that every machine makes the same floats. */
-static void fill_random(float *to, size_t count, float scale, uint64_t *state)
-{
+static void fill_random(float *to, size_t count, float scale, uint64_t *state) {
     for (size_t i = 0; i < count; i++)
         to[i] = ((float)(next_random(state) >> 40) / 8388608.0f - 1.0f) * scale;
 }
 
-static void fill_ones(float *to, size_t count)
-{
+static void fill_ones(float *to, size_t count) {
     for (size_t i = 0; i < count; i++)
         to[i] = 1.0f;
 }
 
-struct engine *engine_new(uint64_t weight_seed)
-{
+struct engine *engine_new(uint64_t weight_seed) {
     struct engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL)
         return NULL;
@@ -81,43 +78,39 @@ struct engine *engine_new(uint64_t weight_seed)
         fill_random(layer->value, ENGINE_WIDTH * ENGINE_WIDTH, wide, &state);
         fill_random(layer->out, ENGINE_WIDTH * ENGINE_WIDTH, wide, &state);
         fill_random(layer->up, ENGINE_HIDDEN * ENGINE_WIDTH, wide, &state);
-        fill_random(layer->down, ENGINE_WIDTH * ENGINE_HIDDEN,
-                    1.7f / sqrtf((float)ENGINE_HIDDEN), &state);
+        fill_random(layer->down, ENGINE_WIDTH * ENGINE_HIDDEN, 1.7f / sqrtf((float)ENGINE_HIDDEN),
+                    &state);
     }
     return engine;
 }
 
-void engine_free(struct engine *engine)
-{
+void engine_free(struct engine *engine) {
     free(engine);
 }
 
-void engine_fingerprint(const struct engine *engine, char to[25])
-{
+void engine_fingerprint(const struct engine *engine, char to[25]) {
     snprintf(to, 25, "%016llx%04x%04x", (unsigned long long)engine->weight_seed,
              (unsigned)ENGINE_LAYERS, (unsigned)ENGINE_WIDTH);
 }
 
-size_t engine_position(const struct engine *engine)
-{
+size_t engine_position(const struct engine *engine) {
     return engine->position;
 }
 
-void engine_reset(struct engine *engine)
-{
-    engine->position = 0;
+void engine_rewind(struct engine *engine, size_t position) {
+    if (position < engine->position)
+        engine->position = position;
 }
 
-const float *engine_logits(const struct engine *engine)
-{
+const float *engine_logits(const struct engine *engine) {
     return engine->logits;
 }
 
-/* ---- arithmetic ------------------------------------------------------------------------------- */
+/* ---- arithmetic -------------------------------------------------------------------------------
+ */
 
 /* Eight lanes, added up pairwise: one order, whatever the compiler makes of it. */
-static float dot(const float *a, const float *b, size_t count)
-{
+static float dot(const float *a, const float *b, size_t count) {
     float lanes[LANES] = {0};
     for (size_t i = 0; i < count; i += LANES) {
         for (size_t lane = 0; lane < LANES; lane++)
@@ -132,29 +125,25 @@ static float dot(const float *a, const float *b, size_t count)
 
 /* out[t][row] = weights[row] . in[t], for all tokens of the group. */
 static void project(const float *weights, size_t rows, size_t columns, const float *in, float *out,
-                    size_t tokens)
-{
+                    size_t tokens) {
     for (size_t row = 0; row < rows; row++) {
         for (size_t t = 0; t < tokens; t++)
             out[t * rows + row] = dot(weights + row * columns, in + t * columns, columns);
     }
 }
 
-static void rms_norm(const float *in, const float *gain, float *out)
-{
+static void rms_norm(const float *in, const float *gain, float *out) {
     float scale = 1.0f / sqrtf(dot(in, in, ENGINE_WIDTH) / (float)ENGINE_WIDTH + 1e-5f);
     for (size_t i = 0; i < ENGINE_WIDTH; i++)
         out[i] = in[i] * scale * gain[i];
 }
 
 /* Turns each pair of a row by an angle that grows with the position: rotary embedding. */
-static void rotate(float *row, size_t position)
-{
+static void rotate(float *row, size_t position) {
     for (size_t head = 0; head < ENGINE_HEADS; head++) {
         float *at = row + head * ENGINE_HEAD_WIDTH;
         for (size_t i = 0; i < ENGINE_HEAD_WIDTH; i += 2) {
-            float angle = (float)position *
-                          powf(10000.0f, -(float)i / (float)ENGINE_HEAD_WIDTH);
+            float angle = (float)position * powf(10000.0f, -(float)i / (float)ENGINE_HEAD_WIDTH);
             float c = cosf(angle);
             float s = sinf(angle);
             float x = at[i];
@@ -166,8 +155,7 @@ static void rotate(float *row, size_t position)
 }
 
 /* One token attends to all tokens up to itself. */
-static void attend(const struct kv *kv, const float *query, size_t position, float *out)
-{
+static void attend(const struct kv *kv, const float *query, size_t position, float *out) {
     static const float scale = 0.125f; /* 1 / sqrt(ENGINE_HEAD_WIDTH) */
     float weight[ENGINE_TOKENS_MAX];
     for (size_t head = 0; head < ENGINE_HEADS; head++) {
@@ -192,16 +180,15 @@ static void attend(const struct kv *kv, const float *query, size_t position, flo
     }
 }
 
-/* ---- one group of tokens ---------------------------------------------------------------------- */
+/* ---- one group of tokens ----------------------------------------------------------------------
+ */
 
-static void add_to(float *to, const float *from, size_t count)
-{
+static void add_to(float *to, const float *from, size_t count) {
     for (size_t i = 0; i < count; i++)
         to[i] += from[i];
 }
 
-static void attention_step(struct engine *engine, size_t l, float *x, size_t tokens)
-{
+static void attention_step(struct engine *engine, size_t l, float *x, size_t tokens) {
     const struct layer *layer = &engine->layers[l];
     struct kv *kv = &engine->cache[l];
     float normed[GROUP * ENGINE_WIDTH];
@@ -224,8 +211,7 @@ static void attention_step(struct engine *engine, size_t l, float *x, size_t tok
     add_to(x, back, tokens * ENGINE_WIDTH);
 }
 
-static void mlp_step(const struct layer *layer, float *x, size_t tokens)
-{
+static void mlp_step(const struct layer *layer, float *x, size_t tokens) {
     float normed[GROUP * ENGINE_WIDTH];
     float hidden[GROUP * ENGINE_HIDDEN];
     float back[GROUP * ENGINE_WIDTH];
@@ -238,8 +224,7 @@ static void mlp_step(const struct layer *layer, float *x, size_t tokens)
     add_to(x, back, tokens * ENGINE_WIDTH);
 }
 
-static void compute_group(struct engine *engine, const int32_t *tokens, size_t count)
-{
+static void compute_group(struct engine *engine, const int32_t *tokens, size_t count) {
     float x[GROUP * ENGINE_WIDTH];
     for (size_t t = 0; t < count; t++) {
         size_t row = (size_t)tokens[t] % ENGINE_VOCABULARY;
@@ -257,8 +242,7 @@ static void compute_group(struct engine *engine, const int32_t *tokens, size_t c
     project(engine->embedding, ENGINE_VOCABULARY, ENGINE_WIDTH, last, engine->logits, 1);
 }
 
-int engine_prefill(struct engine *engine, const int32_t *tokens, size_t count)
-{
+int engine_prefill(struct engine *engine, const int32_t *tokens, size_t count) {
     if (count > ENGINE_TOKENS_MAX - engine->position)
         return -1;
     for (size_t done = 0; done < count;) {
@@ -269,10 +253,10 @@ int engine_prefill(struct engine *engine, const int32_t *tokens, size_t count)
     return 0;
 }
 
-/* ---- the cache as bytes ----------------------------------------------------------------------- */
+/* ---- the cache as bytes -----------------------------------------------------------------------
+ */
 
-void engine_kv_save(const struct engine *engine, size_t from, size_t count, uint8_t *to)
-{
+void engine_kv_save(const struct engine *engine, size_t from, size_t count, uint8_t *to) {
     size_t bytes = count * ENGINE_WIDTH * sizeof(float);
     for (size_t l = 0; l < ENGINE_LAYERS; l++) {
         memcpy(to, engine->cache[l].key[from], bytes);
@@ -281,8 +265,7 @@ void engine_kv_save(const struct engine *engine, size_t from, size_t count, uint
     }
 }
 
-int engine_kv_append(struct engine *engine, size_t count, const uint8_t *from)
-{
+int engine_kv_append(struct engine *engine, size_t count, const uint8_t *from) {
     if (count > ENGINE_TOKENS_MAX - engine->position)
         return -1;
     size_t bytes = count * ENGINE_WIDTH * sizeof(float);

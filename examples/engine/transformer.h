@@ -40,8 +40,8 @@ void engine_fingerprint(const struct engine *engine, char to[25]);
 /* Tokens whose keys and values are in the cache now. */
 size_t engine_position(const struct engine *engine);
 
-/* Forgets the cache. */
-void engine_reset(struct engine *engine);
+/* Forgets all tokens from `position` on. */
+void engine_rewind(struct engine *engine, size_t position);
 
 /* Computes `count` further tokens. Returns 0, or -1 when the context would be too long. */
 int engine_prefill(struct engine *engine, const int32_t *tokens, size_t count);
@@ -54,7 +54,8 @@ const float *engine_logits(const struct engine *engine);
  * values. `to` has room for count * ENGINE_KV_BYTES_PER_TOKEN.
  */
 void engine_kv_save(const struct engine *engine, size_t from, size_t count, uint8_t *to);
-/* Appends `count` tokens to the cache from such bytes. Returns 0, or -1 when it would be too long. */
+/* Appends `count` tokens to the cache from such bytes. Returns 0, or -1 when it would be too long.
+ */
 int engine_kv_append(struct engine *engine, size_t count, const uint8_t *from);
 
 #endif
