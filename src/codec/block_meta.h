@@ -62,8 +62,11 @@ struct wk_reuse {
     struct wk_layout_tag layout_tag;
 };
 bool wk_reuse_allows(const struct wk_reuse *handle, const struct wk_reuse *block);
+/* Both parts all zero. */
+bool wk_reuse_states_nothing(const struct wk_reuse *reuse);
 
-/* "ds4-v1" to a tag; false when it is longer than 16 bytes or not printable ASCII. */
+/* "ds4-v1" to a tag, empty to "not stated"; false, `*out` untouched, when it is longer than 16
+ * bytes or not printable ASCII. */
 bool wk_layout_tag_from_text(struct wk_span text, struct wk_layout_tag *out);
 
 /* Leading true flags. */

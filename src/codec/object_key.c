@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A key is put together in the caller's fixed room, part by part through a bounded writer, after
+ * its length is known to fit. Parsing only strips what composing put there; it never searches, so
+ * a namespace that contains the text of a block key cannot pass for one.
+ */
+#include "codec/object_key.h"
+
+#include "base/num.h"
+#include "base/text.h"
+#include "base/writer.h"
+
+/* Room for a quoted part in a message. */
+#define QUOTED_BYTES 160
+
+static bool has_nul(struct wk_span text) {
+    return text.size > 0 && memchr(text.data, 0, text.size) != NULL;
+}
+
+/* NULL, or what is wrong with the prefix; its length is checked apart. */
+static const char *prefix_fault(struct wk_span s3_prefix) {
+    if (s3_prefix.size == 0)
+        return "it is empty";
+    if (has_nul(s3_prefix))
+        return "it contains a NUL byte";
+    if (s3_prefix.data[0] == '/')
+        return "it begins with a slash";
+    if (s3_prefix.data[s3_prefix.size - 1] == '/')
+        return "it ends with a slash";
+    return NULL;
+}
+
+enum wk_status wk_object_prefix_check(struct wk_span s3_prefix, struct wk_error *err) {
+    if (s3_prefix.size > WK_S3_PREFIX_BYTES_MAX)
+        return wk_fail(err, WK_INVALID, "object prefix of %zu bytes: at most %u are allowed",
+                       s3_prefix.size, WK_S3_PREFIX_BYTES_MAX);
+    const char *fault = prefix_fault(s3_prefix);
+    if (fault == NULL)
+        return WK_OK;
+    char quoted[QUOTED_BYTES];
+    wk_quote(s3_prefix, quoted, sizeof quoted);
+    return wk_fail(err, WK_INVALID, "object prefix %s cannot be used: %s", quoted, fault);
+}
+
+static enum wk_status check_namespace(struct wk_span ns, struct wk_error *err) {
+    if (ns.size > WK_NAMESPACE_BYTES_MAX)
+        return wk_fail(err, WK_INVALID, "namespace of %zu bytes: at most %u are allowed", ns.size,
+                       WK_NAMESPACE_BYTES_MAX);
+    if (!has_nul(ns))
+        return WK_OK;
+    char quoted[QUOTED_BYTES];
+    wk_quote(ns, quoted, sizeof quoted);
+    return wk_fail(err, WK_INVALID, "namespace %s contains a NUL byte", quoted);
+}
+
+/* "<s3_prefix>/<ns>/<head><tail>". The relative key comes in two parts to spare a copy. */
+static enum wk_status compose(struct wk_span s3_prefix, struct wk_span ns, struct wk_span head,
+                              struct wk_span tail, struct wk_object_key *out,
+                              struct wk_error *err) {
+    enum wk_status status = wk_object_prefix_check(s3_prefix, err);
+    if (status != WK_OK)
+        return status;
+    status = check_namespace(ns, err);
+    if (status != WK_OK)
+        return status;
+    size_t relative;
+    if (!wk_add_size(head.size, tail.size, &relative))
+        relative = SIZE_MAX;
+    size_t above = s3_prefix.size + 1 + (ns.size > 0 ? ns.size + 1 : 0);
+    if (relative > WK_OBJECT_KEY_BYTES_MAX - above)
+        return wk_fail(err, WK_INVALID,
+                       "object key too long: %zu bytes of prefix and namespace and %zu of relative "
+                       "key, at most %u together are allowed",
+                       above, relative, WK_OBJECT_KEY_BYTES_MAX);
+    struct wk_writer w = wk_writer(out->text, WK_OBJECT_KEY_BYTES_MAX);
+    wk_write_span(&w, s3_prefix);
+    wk_write_u8(&w, '/');
+    if (ns.size > 0) {
+        wk_write_span(&w, ns);
+        wk_write_u8(&w, '/');
+    }
+    wk_write_span(&w, head);
+    wk_write_span(&w, tail);
+    out->length = w.at;
+    out->text[w.at] = 0;
+    return WK_OK;
+}
+
+enum wk_status wk_object_key_block(struct wk_span s3_prefix, struct wk_span ns,
+                                   const struct wk_block_hash *hash, struct wk_object_key *out,
+                                   struct wk_error *err) {
+    char hex[WK_HASH_HEX_CHARS + 1];
+    wk_hex_encode(wk_span(hash->bytes, sizeof hash->bytes), hex);
+    return compose(s3_prefix, ns, wk_span_text(WK_BLOCK_KEY_PREFIX),
+                   wk_span(hex, WK_HASH_HEX_CHARS), out, err);
+}
+
+enum wk_status wk_object_key_raw_tail(struct wk_span s3_prefix, struct wk_span ns,
+                                      struct wk_span tip, struct wk_object_key *out,
+                                      struct wk_error *err) {
+    if (tip.size != WK_HASH_HEX_CHARS)
+        return wk_fail(err, WK_INVALID, "raw-tail hash of %zu characters: exactly %u are needed",
+                       tip.size, WK_HASH_HEX_CHARS);
+    if (has_nul(tip))
+        return wk_fail(err, WK_INVALID, "raw-tail hash contains a NUL byte");
+    return compose(s3_prefix, ns, wk_span_text(WK_RAW_TAIL_KEY_PREFIX), tip, out, err);
+}
+
+enum wk_status wk_object_key_relative(struct wk_span s3_prefix, struct wk_span ns,
+                                      struct wk_span relative, struct wk_object_key *out,
+                                      struct wk_error *err) {
+    if (relative.size == 0)
+        return wk_fail(err, WK_INVALID, "object key is empty");
+    if (has_nul(relative)) {
+        char quoted[QUOTED_BYTES];
+        wk_quote(relative, quoted, sizeof quoted);
+        return wk_fail(err, WK_INVALID, "object key %s contains a NUL byte", quoted);
+    }
+    return compose(s3_prefix, ns, relative, wk_span(NULL, 0), out, err);
+}
+
+/* Strips `part` from the front of `text`; false, nothing stripped, when it is not there. */
+static bool strip(struct wk_span *text, struct wk_span part) {
+    if (part.size > text->size)
+        return false;
+    if (part.size > 0 && memcmp(text->data, part.data, part.size) != 0)
+        return false;
+    if (part.size > 0)
+        *text = wk_span(text->data + part.size, text->size - part.size);
+    return true;
+}
+
+/* 64 digits of lower-case hex. */
+static bool parse_hash(struct wk_span text, struct wk_block_hash *out) {
+    if (text.size != WK_HASH_HEX_CHARS)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] >= 'A' && text.data[i] <= 'F')
+            return false;
+    }
+    return wk_hex_decode(text, out->bytes, NULL);
+}
+
+bool wk_object_key_parse(struct wk_span s3_prefix, struct wk_span ns, struct wk_span key,
+                         struct wk_parsed_key *out) {
+    const struct wk_span slash = wk_span("/", 1);
+    if (!strip(&key, s3_prefix) || !strip(&key, slash))
+        return false;
+    if (ns.size > 0 && (!strip(&key, ns) || !strip(&key, slash)))
+        return false;
+    struct wk_parsed_key parsed = {.kind = WK_KEY_OTHER, .relative = key};
+    struct wk_span rest = key;
+    if (strip(&rest, wk_span_text(WK_BLOCK_KEY_PREFIX))) {
+        if (parse_hash(rest, &parsed.hash))
+            parsed.kind = WK_KEY_BLOCK;
+    } else if (strip(&rest, wk_span_text(WK_RAW_TAIL_KEY_PREFIX)) &&
+               rest.size == WK_HASH_HEX_CHARS && !has_nul(rest)) {
+        parsed.kind = WK_KEY_RAW_TAIL;
+        parsed.tip = rest;
+    }
+    *out = parsed;
+    return true;
+}
