@@ -19,7 +19,7 @@
 #include "codec/body_format.h"
 #include "hash/crc32c.h"
 
-#define WINDOW_LOG_MAX 23u /* 8 MiB */
+#define WINDOW_LOG_MAX 23u /* 8 MiB, which every decoder must support */
 #define TABLE_LOG_MAX  22u /* 4 Mi entries of 4 bytes */
 
 #define SAMPLES_MAX       4u
@@ -39,7 +39,7 @@ static ZSTD_compressionParameters params_for(int level, size_t payload_bytes) {
     /* Size 0 would mean "unknown". */
     size_t size = payload_bytes > 0 ? payload_bytes : 1;
     ZSTD_compressionParameters p = ZSTD_getCParams(level, size, 0);
-    p.windowLog = p.windowLog < WINDOW_LOG_MAX ? p.windowLog : WINDOW_LOG_MAX;
+    p.windowLog = WINDOW_LOG_MAX; /* shrunk to the payload below: then the frame is one segment */
     p.hashLog = p.hashLog < TABLE_LOG_MAX ? p.hashLog : TABLE_LOG_MAX;
     p.chainLog = p.chainLog < TABLE_LOG_MAX ? p.chainLog : TABLE_LOG_MAX;
     return ZSTD_adjustCParams(p, size, 0);
