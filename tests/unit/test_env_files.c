@@ -328,6 +328,30 @@ static void reads_end_at_the_end_of_the_file(void **state) {
     files->close(env, file);
 }
 
+static void bytes_that_cannot_be_read_back_are_corrupt(void **state) {
+    (void)state; /* ENV-98 */
+#if defined(__linux__)
+    /* A file that answers EIO on request: the process's own memory where nothing is mapped. */
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d", (int)getpid());
+    struct wk_dir *proc = NULL;
+    struct wk_file *file = NULL;
+    assert_int_equal(files->dir_open(env, NULL, path, 0, &proc, &err), WK_OK);
+    assert_int_equal(files->open(env, proc, "mem", RW, &file, &err), WK_OK);
+    char byte = 0;
+    size_t size = 99;
+    assert_int_equal(files->pread(env, file, &byte, 1, 0, &size, &err), WK_CORRUPT);
+    assert_int_equal(size, 99);
+    assert_string_equal(err.text, "read \"mem\": the device cannot read it back (EIO)");
+    struct wk_span span = wk_span(&byte, 1);
+    assert_int_equal(files->pwrite(env, file, &span, 1, 0, &err), WK_UNAVAILABLE);
+    files->close(env, file);
+    files->dir_close(env, proc);
+#else
+    skip();
+#endif
+}
+
 static void writes_gather_any_number_of_spans(void **state) {
     (void)state; /* ENV-86 */
     enum { SPANS = 3 * IOV_MAX + 5, BYTES = 8000 };
@@ -658,6 +682,7 @@ int main(void) {
         FILE_TEST(rename_new_by_links_is_as_strict),
         FILE_TEST(removal_knows_files_from_directories),
         FILE_TEST(reads_end_at_the_end_of_the_file),
+        FILE_TEST(bytes_that_cannot_be_read_back_are_corrupt),
         FILE_TEST(writes_gather_any_number_of_spans),
         FILE_TEST(sizes_follow_truncate_and_preallocate),
         FILE_TEST(direct_files_take_aligned_bytes_or_say_no),
