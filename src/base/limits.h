@@ -18,6 +18,9 @@
 /* Object keys. S3 ends at 1024 bytes; nothing longer is sent anywhere. */
 #define WK_OBJECT_KEY_BYTES_MAX 1024u
 
+/* One object as it is stored: a payload, its header, and what zstd adds when nothing shrinks. */
+#define WK_OBJECT_BODY_BYTES_MAX (256u * 1024 * 1024)
+
 /* A namespace and a prefix must leave room for each other and "sidecar/raw_tail/b3=<64>". */
 #define WK_NAMESPACE_BYTES_MAX 512u
 #define WK_S3_PREFIX_BYTES_MAX 256u
