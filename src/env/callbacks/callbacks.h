@@ -4,11 +4,13 @@
  *
  * Ownership: keys, values and prefixes passed to the host are borrowed for that call only. A buffer
  * that the host returns (get, iter_next, iter_keys_next) belongs to us until we pass it to
- * `free_buf`, which happens before the next call on the same thread.
+ * `free_buf`, which happens before the next call on the same thread. Outputs count only when the
+ * function returned 0.
  *
  * Threads: one call at a time, from any thread of ours, unless WK_CALLBACKS_THREAD_SAFE is set; an
- * iterator is used by one thread from its creation to its end, and no other call is made meanwhile
- * unless thread safe. A callback must not call back into the library on the handle it serves.
+ * iterator is used by one thread from its creation to its end, and unless thread safe no other call
+ * is made meanwhile: other requests wait for the LIST, each until its deadline. A callback must not
+ * call back into the library on the handle it serves.
  *
  * The public header shows the same structure as `wmbt_kv_callbacks`.
  */
@@ -18,7 +20,8 @@
 #include "env/env.h"
 
 enum wk_callbacks_flags {
-    WK_CALLBACKS_THREAD_SAFE = 1 /* every function may run on several threads at once */
+    WK_CALLBACKS_THREAD_SAFE = 1, /* every function may run on several threads at once */
+    WK_CALLBACKS_KEY_SIZES = 2    /* iter_keys_next fills the size of the value */
 };
 
 /*
@@ -29,7 +32,7 @@ enum wk_callbacks_flags {
  *   del                          DELETE is answered INVALID
  *   iter_create/_next/_free      no LIST (all three or none)
  *   head                         no HEAD
- *   iter_keys_next               LIST reads whole values through iter_next to learn their sizes
+ *   iter_keys_next               LIST goes through iter_next, which hands out whole values
  */
 struct wk_objects_callbacks {
     uint32_t size;
@@ -51,7 +54,7 @@ struct wk_objects_callbacks {
     void (*free_buf)(void *ctx, void *buf);
     /* 0 found (size written), 1 absent, -1 error */
     int (*head)(void *ctx, const uint8_t *key, size_t key_len, uint64_t *out_size);
-    /* As iter_next without the value. `*out_size` UINT64_MAX: not known. */
+    /* As iter_next without the value. `*out_size` counts with WK_CALLBACKS_KEY_SIZES only. */
     int (*iter_keys_next)(void *iter, uint8_t **out_key, size_t *out_key_len, uint64_t *out_size);
 };
 
