@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -382,6 +383,40 @@ static void writes_gather_any_number_of_spans(void **state) {
     files->close(env, file);
 }
 
+/* A kernel that takes `taken` bytes at a time, whatever it is given. */
+static void partial_writes_go_on_where_they_stopped(void **state) {
+    (void)state; /* ENV-86 */
+    static const char text[] = "abcdefghijklmnopqrstuvwxyz";
+    const struct wk_span spans[] = {wk_span(text, 0),     wk_span(text, 7),      wk_span(NULL, 0),
+                                    wk_span(text + 7, 1), wk_span(text + 8, 18), wk_span(text, 0)};
+    for (size_t taken = 1; taken <= 26; taken++) {
+        for (size_t capacity = 1; capacity <= 4; capacity++) {
+            struct wk_posix_gather g = {.spans = spans, .count = 6};
+            char got[32] = "";
+            size_t length = 0;
+            while (length < 26) {
+                struct iovec pieces[4];
+                size_t used = wk_posix_gather_next(&g, pieces, capacity, 11);
+                assert_in_range(used, 1, capacity);
+                size_t left = taken;
+                size_t given = 0;
+                for (size_t i = 0; i < used && left > 0; i++) {
+                    assert_in_range(pieces[i].iov_len, 1, 11);
+                    size_t part = pieces[i].iov_len < left ? pieces[i].iov_len : left;
+                    memcpy(got + length + given, pieces[i].iov_base, part);
+                    given += part;
+                    left -= part;
+                }
+                wk_posix_gather_advance(&g, given);
+                length += given;
+            }
+            assert_string_equal(got, text);
+            struct iovec none[1];
+            assert_int_equal(wk_posix_gather_next(&g, none, 1, 11), 0);
+        }
+    }
+}
+
 static void sizes_follow_truncate_and_preallocate(void **state) {
     (void)state; /* ENV-87 ENV-88 */
     put_text("a", "0123456789");
@@ -684,6 +719,7 @@ int main(void) {
         FILE_TEST(reads_end_at_the_end_of_the_file),
         FILE_TEST(bytes_that_cannot_be_read_back_are_corrupt),
         FILE_TEST(writes_gather_any_number_of_spans),
+        FILE_TEST(partial_writes_go_on_where_they_stopped),
         FILE_TEST(sizes_follow_truncate_and_preallocate),
         FILE_TEST(direct_files_take_aligned_bytes_or_say_no),
         FILE_TEST(a_lock_excludes_other_opens_of_the_same_process),

@@ -90,6 +90,21 @@ enum wk_status wk_posix_remove(struct wk_env *env, struct wk_dir *dir, const cha
 int wk_posix_rename_new_at(int from_dir, const char *from, int to_dir, const char *to);
 int wk_posix_rename_new_link(int from_dir, const char *from, int to_dir, const char *to);
 
+/* Where a scattered write stands: the span, and how much of it is already written. */
+struct wk_posix_gather {
+    const struct wk_span *spans;
+    size_t count;
+    size_t span;
+    size_t inside;
+};
+
+/* The next pieces for the kernel, no empty ones; both limits > 0. Returns how many. */
+struct iovec;
+size_t wk_posix_gather_next(const struct wk_posix_gather *g, struct iovec *pieces, size_t capacity,
+                            size_t bytes_max);
+/* `bytes` more are written: at most those of the pieces just given. */
+void wk_posix_gather_advance(struct wk_posix_gather *g, size_t bytes);
+
 /* ---- parts with state -------------------------------------------------------------------- */
 
 /* The way without getrandom and /dev/urandom: the kernel's gift at exec, stretched. */

@@ -162,24 +162,17 @@ static int check_size_limit(uint64_t end) {
     return end > limit.rlim_cur ? EFBIG : 0;
 }
 
-/* Where a scattered write stands: the span, and what of it is already written. */
-struct cursor {
-    const struct wk_span *spans;
-    size_t count;
-    size_t span;
-    size_t inside;
-};
-
-static size_t next_pieces(const struct cursor *c, struct iovec pieces[PIECES_MAX]) {
+size_t wk_posix_gather_next(const struct wk_posix_gather *g, struct iovec *pieces, size_t capacity,
+                            size_t bytes_max) {
     size_t used = 0;
     size_t bytes = 0;
-    size_t inside = c->inside;
-    for (size_t i = c->span; i < c->count && used < PIECES_MAX && bytes < PASS_BYTES; i++) {
-        size_t size = c->spans[i].size - inside;
-        if (size > PASS_BYTES - bytes)
-            size = PASS_BYTES - bytes;
+    size_t inside = g->inside;
+    for (size_t i = g->span; i < g->count && used < capacity && bytes < bytes_max; i++) {
+        size_t size = g->spans[i].size - inside;
+        if (size > bytes_max - bytes)
+            size = bytes_max - bytes;
         if (size > 0) {
-            pieces[used].iov_base = (uint8_t *)(uintptr_t)c->spans[i].data + inside;
+            pieces[used].iov_base = (uint8_t *)(uintptr_t)g->spans[i].data + inside;
             pieces[used].iov_len = size;
             used++;
             bytes += size;
@@ -189,16 +182,16 @@ static size_t next_pieces(const struct cursor *c, struct iovec pieces[PIECES_MAX
     return used;
 }
 
-static void advance(struct cursor *c, size_t bytes) {
+void wk_posix_gather_advance(struct wk_posix_gather *g, size_t bytes) {
     while (bytes > 0) {
-        size_t left = c->spans[c->span].size - c->inside;
+        size_t left = g->spans[g->span].size - g->inside;
         if (bytes < left) {
-            c->inside += bytes;
+            g->inside += bytes;
             return;
         }
         bytes -= left;
-        c->span++;
-        c->inside = 0;
+        g->span++;
+        g->inside = 0;
     }
 }
 
@@ -210,13 +203,13 @@ static enum wk_status files_pwrite(struct wk_env *env, struct wk_file *file,
     for (size_t i = 0; i < count; i++)
         end = spans[i].size > UINT64_MAX - end ? UINT64_MAX : end + spans[i].size;
     int code = check_size_limit(end);
-    struct cursor c = {.spans = spans, .count = count};
+    struct wk_posix_gather g = {.spans = spans, .count = count};
     while (code == 0 && offset < end) {
         struct iovec pieces[PIECES_MAX];
-        size_t used = next_pieces(&c, pieces);
+        size_t used = wk_posix_gather_next(&g, pieces, PIECES_MAX, PASS_BYTES);
         ssize_t done = pwritev(file->fd, pieces, (int)used, (off_t)offset);
         if (done > 0) {
-            advance(&c, (size_t)done);
+            wk_posix_gather_advance(&g, (size_t)done);
             offset += (uint64_t)done;
         } else if (done == 0) {
             code = EIO; /* no file system says so for a regular file; never turn for ever */
