@@ -35,6 +35,9 @@
 /* Requests on the object store in flight, per handle. */
 #define WK_OBJECTS_IN_FLIGHT_MAX 64u
 
+/* One JSON object of wmbt_kv_stats_json. */
+#define WK_STATS_BYTES_MAX (64u * 1024)
+
 /* Time without progress that ends a call: a base plus the bytes at a minimum rate. */
 #define WK_PROGRESS_BASE_NS           (30ull * 1000 * 1000 * 1000)
 #define WK_PROGRESS_BYTES_PER_SEC_MIN (1024u * 1024)
