@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The conformance suite of the C ABI. It uses include/wombatkv.h and the shared library, nothing
+ * internal, so that the same cases run on every backend:
+ *
+ *   abi <backend> [--large] [name filter]       a backend is a way to set the environment (main.c)
+ *
+ * Each case opens what it needs and works in a namespace of its own.
+ */
+#ifndef WK_TESTS_CONFORMANCE_SUITE_H
+#define WK_TESTS_CONFORMANCE_SUITE_H
+
+#include "unit/cmocka_all.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WMBT_KV_EXPERIMENTAL
+#include "wombatkv.h"
+
+/* What this run works on. */
+struct abi_world {
+    const char *backend;
+    const char *program; /* to start as another process */
+    char directory[256]; /* a directory of this run; the store's where there is one */
+    bool has_directory;  /* objects are files below `directory` */
+    bool large;          /* the sizes at the limit, gigabytes of memory */
+};
+extern struct abi_world world;
+
+/* A handle on the backend, by the environment. Fails the case with the last error. */
+wmbt_kv_handle_t *abi_open(void);
+
+/* 64 lower-case hex digits that only this label and number give. */
+struct abi_hash {
+    char hex[65];
+};
+struct abi_hash abi_hash(const char *label, unsigned number);
+
+/* A chain of them with the array that the ABI wants. */
+#define ABI_CHAIN_MAX 513
+struct abi_chain {
+    struct abi_hash hashes[ABI_CHAIN_MAX];
+    const char *hex[ABI_CHAIN_MAX];
+    size_t count;
+};
+void abi_chain_init(struct abi_chain *chain, const char *label, size_t count);
+
+/* Bytes that do not compress, the same for the same seed. */
+void abi_fill(uint8_t *to, size_t size, uint64_t seed);
+
+/* One block or tail put, which must succeed; one got, which must have these bytes. */
+void abi_put(wmbt_kv_handle_t *kv, const char *ns, const char *hex, const void *bytes, size_t size);
+void abi_expect(wmbt_kv_handle_t *kv, const char *ns, const char *hex, const void *bytes,
+                size_t size);
+void abi_expect_miss(wmbt_kv_handle_t *kv, const char *ns, const char *hex);
+void abi_put_tail(wmbt_kv_handle_t *kv, const char *ns, const char *tip, const void *bytes,
+                  size_t size);
+void abi_expect_tail(wmbt_kv_handle_t *kv, const char *ns, const char *tip, const void *bytes,
+                     size_t size);
+void abi_expect_tail_miss(wmbt_kv_handle_t *kv, const char *ns, const char *tip);
+
+size_t abi_lookup(wmbt_kv_handle_t *kv, const char *ns, const struct abi_chain *chain);
+/* Asks again until it matches `count` blocks, for as long as a background listing may take. */
+void abi_wait_lookup(wmbt_kv_handle_t *kv, const char *ns, const struct abi_chain *chain,
+                     size_t count);
+
+/* `part` is in `text`. */
+void abi_says(const char *text, const char *part);
+void abi_last_error_says(const char *part);
+
+/* Runs this program as `--child <role> <argument>` and returns its exit status; what it printed
+ * goes to `output`. */
+int abi_run_child(const char *role, const char *argument, char *output, size_t capacity);
+
+/* One file of the suite each. */
+typedef struct CMUnitTest abi_case;
+extern const abi_case abi_args_cases[], abi_data_cases[], abi_names_cases[], abi_life_cases[],
+    abi_second_cases[], abi_settings_cases[], abi_files_cases[];
+extern const size_t abi_args_count, abi_data_count, abi_names_count, abi_life_count,
+    abi_second_count, abi_settings_count, abi_files_count;
+
+/* Roles of a child process (life.c); the exit status. */
+int abi_child(const char *role, const char *argument);
+
+#endif
