@@ -220,7 +220,7 @@ enum wk_status wk_endpoint_parse(struct wk_span text, struct wk_endpoint *out,
                                  struct wk_error *err) {
     struct wk_endpoint parsed;
     memset(&parsed, 0, sizeof parsed);
-    if (starts_with(text, "file://")) {
+    if (text.size >= 7 && memcmp(text.data, "file://", 7) == 0) {
         enum wk_status status = parse_file(text, &parsed, err);
         if (status == WK_OK)
             *out = parsed;
