@@ -209,6 +209,19 @@ static void a_borrow_outlives_the_handle_and_counts_its_pins(void **state) {
         wmbt_kv_get_kv_blocks_borrowed(handle, "ns", abc, 3, &payloads, &lens, &borrow), 1);
     assert_int_equal(fake_store.pins, 3);
     assert_int_equal(fake_store.deadline_ns, WK_FOREVER);
+    const uint8_t *tail;
+    size_t tail_len;
+    wmbt_kv_borrow_t *tail_borrow;
+    assert_int_equal(wmbt_kv_put_raw_tail(handle, "ns", HEX_A, payloads[0], 2, NULL, 0), 0);
+    fake_store.deadline_ns = 0;
+    assert_int_equal(
+        wmbt_kv_get_raw_tail_borrowed(handle, "ns", HEX_A, &tail, &tail_len, &tail_borrow, NULL, 0),
+        1);
+    assert_int_equal(fake_store.deadline_ns, WK_FOREVER);
+    assert_int_equal(fake_store.pins, 4);
+    assert_int_equal(tail_len, 2);
+    wmbt_kv_release_borrow(tail_borrow);
+    assert_int_equal(fake_store.pins, 3);
     wmbt_kv_free(handle);
     assert_int_equal(lens[0], 3);
     assert_memory_equal(payloads[0], "one", 3);
