@@ -21,6 +21,9 @@ $(ABI_RUNS): $(ABI_BIN)
 $(B)/tests/conformance/header: tests/conformance/header.cpp $(HEADERS) $(B)/libwombatkv.so
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
+	$(Q)for half in -UWMBT_KV_EXPERIMENTAL -DWMBT_KV_EXPERIMENTAL; do \
+	    $(CC) -std=c99 -Wall -Wextra -Wpedantic -Werror $$half -fsyntax-only -x c $(HEADERS) || exit 1; \
+	done
 	$(Q)$(ABI_CXX) -std=c++11 -Wall -Wextra -Wpedantic -Wshadow -Werror $(SANFLAGS) -Iinclude $< \
 	    -o $@ $(ABI_LINK)
 
