@@ -284,7 +284,10 @@ wmbt_kv_handle_t *wmbt_kv_open(const wmbt_kv_config *config);
  * iter_keys_next, listing without reading the values. The struct is copied; ctx must live until
  * wmbt_kv_free returns.
  */
-enum wmbt_kv_callbacks_flags { WMBT_KV_CALLBACKS_THREAD_SAFE = 1 };
+enum wmbt_kv_callbacks_flags {
+    WMBT_KV_CALLBACKS_THREAD_SAFE = 1,
+    WMBT_KV_CALLBACKS_KEY_SIZES = 2 /* iter_keys_next fills out_size */
+};
 
 typedef struct wmbt_kv_callbacks {
     uint32_t size;  /* sizeof(wmbt_kv_callbacks) */
@@ -306,7 +309,7 @@ typedef struct wmbt_kv_callbacks {
     void (*free_buf)(void *ctx, void *buf);
     /* 0 found, 1 absent, -1 error */
     int (*head)(void *ctx, const uint8_t *key, size_t key_len, uint64_t *out_size);
-    /* As iter_next without the value; *out_size UINT64_MAX: not known */
+    /* As iter_next without the value; out_size counts with WMBT_KV_CALLBACKS_KEY_SIZES only */
     int (*iter_keys_next)(void *iter, uint8_t **out_key, size_t *out_key_len, uint64_t *out_size);
 } wmbt_kv_callbacks;
 

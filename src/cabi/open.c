@@ -283,6 +283,7 @@ SAME(iter_keys_next);
 #undef SAME
 _Static_assert(sizeof(wmbt_kv_callbacks) == sizeof(struct wk_objects_callbacks), "callbacks");
 _Static_assert((int)WMBT_KV_CALLBACKS_THREAD_SAFE == (int)WK_CALLBACKS_THREAD_SAFE, "flags");
+_Static_assert((int)WMBT_KV_CALLBACKS_KEY_SIZES == (int)WK_CALLBACKS_KEY_SIZES, "flags");
 
 /* Members beyond the host's size become NULL, members beyond ours are dropped. */
 static void copy_callbacks(const wmbt_kv_callbacks *from, struct wk_objects_callbacks *to) {
