@@ -55,6 +55,18 @@ static void the_fan_out_is_the_first_two_digits_of_xxh3(void **state) {
     assert_int_equal(path_of("k").base_length, 0);
 }
 
+/* OBJ-5: the table of the specification. */
+static void the_specification_shows_what_is_done(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"a", "~e/6/a"},           {"a/b", "a/~4/8/b"},   {"a b", "~8/0/a%20b"},
+        {"a%20b", "~d/4/a%2520b"}, {"..", "~4/8/%2E%2E"}, {"/", "%00/~4/7/%00"},
+        {"../x", "%2E%2E/~a/d/x"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(path_of(rows[i][0]).text, rows[i][1]);
+}
+
 /* OBJ-4 */
 static void long_segments_become_nested_directories(void **state) {
     (void)state;
@@ -254,6 +266,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_spelled_as_the_specification_says),
         cmocka_unit_test(the_fan_out_is_the_first_two_digits_of_xxh3),
+        cmocka_unit_test(the_specification_shows_what_is_done),
         cmocka_unit_test(long_segments_become_nested_directories),
         cmocka_unit_test(keys_without_a_path_are_refused),
         cmocka_unit_test(hostile_keys_come_back_from_their_paths),
