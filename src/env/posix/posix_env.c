@@ -17,6 +17,8 @@ static struct wk_env the_env = {
     .vars = &wk_posix_vars,
     .process = &wk_posix_process,
     .files = &wk_posix_files,
+    .net = &wk_posix_net,
+    .shm = &wk_posix_shm,
     .log = &wk_posix_log,
 };
 

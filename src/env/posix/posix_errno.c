@@ -41,6 +41,13 @@
     X(ESTALE, UNAVAILABLE, "Stale file handle")                                                    \
     X(ENOSYS, UNAVAILABLE, "Not implemented by this system")                                       \
     X(EOPNOTSUPP, UNAVAILABLE, "Not supported by this file system")                                \
+    X(EADDRINUSE, CONFLICT, "Address already in use")                                              \
+    X(EADDRNOTAVAIL, INVALID, "Not an address of this host")                                       \
+    X(ECONNREFUSED, UNAVAILABLE, "Connection refused")                                             \
+    X(ECONNRESET, UNAVAILABLE, "Connection reset by peer")                                         \
+    X(EPIPE, UNAVAILABLE, "Closed by the peer")                                                    \
+    X(EHOSTUNREACH, UNAVAILABLE, "No route to host")                                               \
+    X(ENETUNREACH, UNAVAILABLE, "Network is unreachable")                                          \
     X(ETIMEDOUT, TIMEOUT, "Timed out")                                                             \
     X(EBADF, INTERNAL, "Bad file descriptor")                                                      \
     X(EFAULT, INTERNAL, "Bad address")
