@@ -379,6 +379,26 @@ static void a_reused_inode_does_not_repeat_an_etag(void **state) {
     o->ops->close(o);
 }
 
+static enum wk_status careless_info(struct wk_env *env, struct wk_dir *dir, const char *name,
+                                    struct wk_file_info *out, struct wk_error *err) {
+    const char *same = strcmp(name, "~TMP") == 0 ? "~tmp" : name;
+    return ((struct faulty *)env)->real->files->info(env, dir, same, out, err);
+}
+
+/* OBJ-14 */
+static void a_file_system_that_ignores_case_is_refused(void **state) {
+    static struct faulty f;
+    struct place *p = *state;
+    faulty_init(&f);
+    f.files.info = careless_info;
+    struct wk_objects_config config = {.endpoint = p->endpoint, .bucket = "b"};
+    struct wk_objects *o = NULL;
+    struct wk_error err;
+    assert_int_equal(wk_dir_objects_open(&f.env, &config, &o, &err), WK_INVALID);
+    assert_non_null(strstr(err.text, "upper from lower"));
+    assert_int_equal(f.alive, 0);
+}
+
 /* ---- a full disk --------------------------------------------------------------------------- */
 
 /* OBJ-24 */
@@ -433,6 +453,7 @@ int main(void) {
         TEST(a_file_that_never_rests_is_corrupt),
         TEST(what_vanishes_during_a_list_is_left_out),
         TEST(a_reused_inode_does_not_repeat_an_etag),
+        TEST(a_file_system_that_ignores_case_is_refused),
         TEST(a_full_disk_is_no_space_and_keeps_what_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
