@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/writer.h"
 
+/* PRIM-20 */
 static void reader_stops_at_the_end(void **state) {
     (void)state;
     const uint8_t bytes[] = {1, 2, 0, 3, 0, 0, 0};
@@ -21,6 +22,7 @@ static void reader_stops_at_the_end(void **state) {
     assert_int_equal(wk_reader_left(&r), 0);
 }
 
+/* PRIM-20 */
 static void a_failed_reader_stays_failed(void **state) {
     (void)state;
     const uint8_t bytes[] = {1, 2, 3};
@@ -34,6 +36,7 @@ static void a_failed_reader_stays_failed(void **state) {
     assert_true(r.failed);
 }
 
+/* PRIM-21 */
 static void reader_matches_exact_bytes(void **state) {
     (void)state;
     struct wk_reader r = wk_reader(wk_span_text("WBZ1x"));
@@ -42,6 +45,7 @@ static void reader_matches_exact_bytes(void **state) {
     assert_int_equal(r.at, 4);
 }
 
+/* PRIM-22 */
 static void writer_and_reader_agree(void **state) {
     (void)state;
     uint8_t room[64];
@@ -67,6 +71,7 @@ static void writer_and_reader_agree(void **state) {
     assert_int_equal(wk_reader_left(&r), 0);
 }
 
+/* PRIM-23 */
 static void a_full_writer_writes_nothing_more(void **state) {
     (void)state;
     uint8_t room[3] = {9, 9, 9};
@@ -78,6 +83,7 @@ static void a_full_writer_writes_nothing_more(void **state) {
     assert_int_equal(room[0], 9);
 }
 
+/* PRIM-32 */
 static void utf8_follows_unicode(void **state) {
     (void)state;
     static const struct {
@@ -102,6 +108,7 @@ static void utf8_follows_unicode(void **state) {
         assert_int_equal(wk_utf8_valid(wk_span_text(cases[i].text)), cases[i].valid);
 }
 
+/* PRIM-30 */
 static void hex_takes_both_cases_and_names_the_bad_place(void **state) {
     (void)state;
     uint8_t bytes[4] = {0};
@@ -120,6 +127,7 @@ static void hex_takes_both_cases_and_names_the_bad_place(void **state) {
         assert_false(wk_hex_decode(wk_span_text(near[i]), bytes, NULL));
 }
 
+/* PRIM-31 */
 static void numbers_are_whole_and_fit(void **state) {
     (void)state;
     uint64_t value = 7;
@@ -132,6 +140,7 @@ static void numbers_are_whole_and_fit(void **state) {
     assert_true(value == UINT64_MAX);
 }
 
+/* PRIM-33 */
 static void quoting_is_printable_and_bounded(void **state) {
     (void)state;
     char text[32];
@@ -148,6 +157,7 @@ static void quoting_is_printable_and_bounded(void **state) {
     }
 }
 
+/* PRIM-34 */
 static void errors_are_cut_not_overrun(void **state) {
     (void)state;
     struct wk_error err;
@@ -169,6 +179,7 @@ static void errors_are_cut_not_overrun(void **state) {
         assert_true(strlen(wk_status_text((enum wk_status)s)) > 0);
 }
 
+/* PRIM-24 */
 static void arithmetic_says_when_it_does_not_fit(void **state) {
     (void)state;
     size_t out = 5;
@@ -182,6 +193,7 @@ static void arithmetic_says_when_it_does_not_fit(void **state) {
     assert_int_equal(out, 0);
 }
 
+/* PRIM-35 */
 static void case_is_folded_in_ascii_only(void **state) {
     (void)state;
     assert_true(wk_equal_ignoring_case(wk_span_text("TrUe"), "true"));
