@@ -233,6 +233,8 @@ install: lib ## into $(DESTDIR)$(PREFIX)
 	    -e 's|@PRIVATE_LIBS@|$(PC_PRIVATE_LIBS)|' -e 's|@PRIVATE_REQUIRES@|$(PC_PRIVATE_REQUIRES)|' \
 	    scripts/wombatkv.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/wombatkv.pc
 
+include tests/aarch64.mk
+
 .PHONY: clean
 clean: ## removes build directories
 	rm -rf build build-*
