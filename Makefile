@@ -151,6 +151,12 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/obj/libinternal.a
 	$(Q)$(CC) $(CPPFLAGS) -D_GNU_SOURCE -Itests $(CFLAGS) -MMD -MP -MF $@.d $< -o $@ $(LDFLAGS) \
 	    $(B)/obj/libinternal.a -lcmocka $(LIBS)
 
+# The peer of bench/crc32c.c, where it is installed.
+ifeq ($(shell pkg-config --exists libisal 2>/dev/null && echo yes),yes)
+$(B)/bench/crc32c: CPPFLAGS += -DWK_BENCH_ISAL
+$(B)/bench/crc32c: BENCH_LIBS += -lisal
+endif
+
 $(B)/bench/%: bench/%.c $(B)/obj/libinternal.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
