@@ -104,6 +104,11 @@ WK_ATOMIC_DEFINE(32)
 WK_ATOMIC_DEFINE(64)
 #undef WK_ATOMIC_DEFINE
 
+/* gcc warns that ThreadSanitizer does not see fences. What they order here are atomic words, which
+ * it does not complain about. */
+#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
 static inline void wk_atomic_fence(enum wk_order order, const char *site) {
     (void)site;
     atomic_thread_fence(wk_order_c11(order));
