@@ -32,6 +32,13 @@
 /* One configuration value. */
 #define WK_VAR_BYTES_MAX 4096u
 
+/* Tries of a sequence-locked read before it takes the writers' lock. */
+#define WK_SEQUENCE_TRIES_MAX 16u
+
+/* Steps along parent links in one call: the cycle checks of one wk_radix_link_chain together, and
+ * the emptied hinges one removal takes with it. As long as the longest chain one call can name. */
+#define WK_CHAIN_WALK_MAX 65536u
+
 /* Requests on the object store in flight, per handle. */
 #define WK_OBJECTS_IN_FLIGHT_MAX 64u
 
