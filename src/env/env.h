@@ -101,7 +101,8 @@ struct wk_cond {
 struct wk_thread; /* owned by the environment; freed by join */
 
 struct wk_env_threads {
-    /* `name` (at most 15 bytes, literal) shows in debuggers. The thread blocks all signals. */
+    /* `name` (at most 15 bytes, literal) shows in debuggers. The thread blocks all signals
+     * but those that a fault of its own raises. */
     enum wk_status (*start)(struct wk_env *env, const char *name, void (*main)(void *arg),
                             void *arg, struct wk_thread **out, struct wk_error *err);
     void (*join)(struct wk_env *env, struct wk_thread *thread);

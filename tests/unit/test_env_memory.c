@@ -23,6 +23,7 @@ static void the_environment_is_one_and_says_its_version(void **state) {
     assert_non_null(env->vars);
     assert_non_null(env->process);
     assert_non_null(env->files);
+    assert_non_null(env->objects);
     assert_non_null(env->log);
 }
 

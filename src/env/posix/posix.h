@@ -24,6 +24,7 @@ extern const struct wk_env_process wk_posix_process;
 extern const struct wk_env_files wk_posix_files;
 extern const struct wk_env_net wk_posix_net;
 extern const struct wk_env_shm wk_posix_shm;
+extern const struct wk_env_objects wk_posix_objects;
 extern const struct wk_env_log wk_posix_log;
 
 /* ---- times ------------------------------------------------------------------------------- */

@@ -19,6 +19,7 @@ static struct wk_env the_env = {
     .files = &wk_posix_files,
     .net = &wk_posix_net,
     .shm = &wk_posix_shm,
+    .objects = &wk_posix_objects,
     .log = &wk_posix_log,
 };
 
