@@ -14,7 +14,7 @@
 #endif
 #include <sys/random.h>
 
-#include <blake3.h>
+#include "hash/blake3.h"
 
 /* How much of a fill the system gave; less than size when it refuses. */
 static size_t from_system(uint8_t *to, size_t size) {
@@ -67,12 +67,9 @@ void wk_posix_entropy_last_resort(void *to, size_t size) {
     uint8_t *at = to;
     for (size_t left = size; left > 0;) {
         words[4] = wk_atomic_add_u64(&calls, 1, WK_RELAXED, "entropy.calls");
-        blake3_hasher hasher;
-        blake3_hasher_init(&hasher);
-        blake3_hasher_update(&hasher, gift, 16);
-        blake3_hasher_update(&hasher, words, sizeof words);
-        uint8_t digest[BLAKE3_OUT_LEN];
-        blake3_hasher_finalize(&hasher, digest, sizeof digest);
+        const struct wk_span parts[2] = {wk_span(gift, 16), wk_span(words, sizeof words)};
+        uint8_t digest[WK_BLAKE3_BYTES];
+        wk_blake3(parts, 2, digest);
         size_t part = left < sizeof digest ? left : sizeof digest;
         memcpy(at, digest, part);
         at += part;

@@ -11,10 +11,9 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <blake3.h>
-
 #include "base/text.h"
 #include "env/posix/watch.h"
+#include "hash/blake3.h"
 
 static wk_atomic_u32 generation; /* sync: written in a child of a fork, which has one thread */
 
@@ -54,13 +53,9 @@ static bool host_from_machine_id(char to[65]) {
     uint8_t raw[16];
     if (size < 32 || !wk_hex_decode(wk_span(id, 32), raw, NULL))
         return false;
-    static const char name[] = "wombatkv host id";
-    blake3_hasher hasher;
-    blake3_hasher_init(&hasher);
-    blake3_hasher_update(&hasher, name, sizeof name - 1);
-    blake3_hasher_update(&hasher, raw, sizeof raw);
-    uint8_t digest[16];
-    blake3_hasher_finalize(&hasher, digest, sizeof digest);
+    const struct wk_span parts[2] = {wk_span_text("wombatkv host id"), wk_span(raw, sizeof raw)};
+    uint8_t digest[WK_BLAKE3_BYTES];
+    wk_blake3(parts, 2, digest);
     wk_hex_encode(wk_span(digest, 16), to);
     return true;
 }
