@@ -225,6 +225,7 @@ $(B)/examples/demo: examples/engine/demo.c examples/engine/transformer.c \
 	    -Iinclude $(filter %.c,$^) -o $@ -L$(B) -lwombatkv -Wl,-rpath,'$$ORIGIN/..' -lm
 
 include tests/conformance.mk
+include sim/sim.mk
 
 # ---- install ----------------------------------------------------------------------------------
 
