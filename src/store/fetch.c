@@ -261,6 +261,8 @@ static void settle_corrupt(struct item *it, const char *text) {
     wk_count(&s->counters.miss_corrupt, 1);
     wk_store_log_key(s, WK_LOG_WARN, "store.corrupt_object", &it->key, text);
     wk_known_gone(s, &it->key, it->hash, it->flight->epoch);
+    /* The damaged object is still there: without this, the next lookup's HEAD would find it. */
+    wk_known_remember_absent(s, &it->key, it->hash);
     settle_miss(it);
 }
 

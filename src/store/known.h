@@ -46,6 +46,10 @@ bool wk_known_fill(struct wk_store *store, const struct wk_store_key *key, uint6
 /* The object is not there, or is damaged: cache and index forget it. */
 void wk_known_gone(struct wk_store *store, const struct wk_store_key *key, uint64_t hash,
                    uint64_t epoch);
+/* Lookup counts the block as absent for lookup_probe_ttl_ns, unless the index knows it (prefix.c).
+ */
+void wk_known_remember_absent(struct wk_store *store, const struct wk_store_key *key,
+                              uint64_t hash);
 /* The object is there with this many stored bytes, whoever wrote it. Keeps what is known better.
  * True when the index has it now. */
 bool wk_known_present(struct wk_store *store, const struct wk_namespace *space,

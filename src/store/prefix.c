@@ -32,8 +32,9 @@ static bool known_absent(struct wk_store *store, const struct wk_store_key *key,
     return absent;
 }
 
-static void remember_absent(struct wk_store *store, const struct wk_store_key *key, uint64_t hash,
-                            uint64_t now_ns) {
+void wk_known_remember_absent(struct wk_store *store, const struct wk_store_key *key,
+                              uint64_t hash) {
+    uint64_t now_ns = wk_now_ns(store->env);
     wk_lock(store->env, &store->probe.mutex);
     struct wk_negative *n = negative_slot(store, hash);
     n->key = *key;
@@ -130,8 +131,7 @@ static enum head_answer heads_answer(struct heads *h, size_t r) {
     }
     if (result->class != WK_OBJECT_ABSENT)
         return HEAD_FAILED;
-    uint64_t now = wk_now_ns(h->store->env);
-    remember_absent(h->store, &key, hash, now);
+    wk_known_remember_absent(h->store, &key, hash);
     return HEAD_ABSENT;
 }
 
