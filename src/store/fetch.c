@@ -49,6 +49,7 @@ struct fetch {
     void *work; /* of the decoder; made when the first wrapped body comes */
     size_t work_bytes;
     uint64_t start_ns;
+    uint64_t wave_start_ns;
     struct wk_etag etag; /* of call->stale */
     struct wk_error *err;
     size_t failed_at; /* whose text `err` has; SIZE_MAX: none */
@@ -329,13 +330,29 @@ static void settle(struct item *it, const struct wk_object_result *result) {
 
 /* ---- waves ---- */
 
-/* What has been announced moves the deadline of a repetition. */
-static uint64_t fetch_deadline(void *ctx) {
-    struct fetch *f = ctx;
+static uint64_t item_bytes(const struct item *it) {
+    return wk_max_u64(it->expected_bytes, it->announced_bytes);
+}
+
+/* Of the call. */
+static uint64_t fetch_deadline(const struct fetch *f) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < f->count; i++)
-        bytes += wk_max_u64(f->items[i].expected_bytes, f->items[i].announced_bytes);
+        bytes += item_bytes(&f->items[i]);
     return wk_store_deadline(f->start_ns, bytes, f->call->deadline_ns);
+}
+
+/*
+ * Of a wave: it has no claim on the time of those that come after it, so that a store that hangs
+ * is noticed early. What has been announced moves the deadline of a repetition.
+ */
+static uint64_t wave_deadline(void *ctx) {
+    const struct fetch *f = ctx;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < f->wave.count; i++)
+        bytes += item_bytes(&f->items[f->wave.item[i]]);
+    uint64_t call = fetch_deadline(f);
+    return wk_store_deadline(f->wave_start_ns, bytes, call);
 }
 
 static enum wk_status add_request(struct fetch *f, size_t index, struct wk_error *err) {
@@ -357,7 +374,8 @@ static enum wk_status add_request(struct fetch *f, size_t index, struct wk_error
 }
 
 static void run_wave(struct fetch *f) {
-    struct wk_wave_rule rule = {f->store->config.retries, fetch_deadline, f};
+    struct wk_wave_rule rule = {f->store->config.retries, wave_deadline, f};
+    f->wave_start_ns = wk_now_ns(f->store->env);
     wk_wave_run(&f->wave, &rule);
     for (size_t i = 0; i < f->wave.count; i++)
         settle(&f->items[f->wave.item[i]], &f->wave.results[i]);

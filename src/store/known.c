@@ -115,22 +115,32 @@ void wk_known_gone(struct wk_store *store, const struct wk_store_key *key, uint6
     wk_cache_dispose(&store->cache, old);
 }
 
+/* What is known to state another model stays invisible to this handle. */
+static bool usable_here(struct wk_store *store, const struct wk_namespace *space,
+                        const struct wk_store_key *key) {
+    struct wk_node_info known;
+    if (wk_radix_find(store->radix, space->unstated, &key->id, &known) != WK_OK ||
+        (known.flags & WK_NODE_PRESENT) == 0)
+        return true;
+    return wk_radix_find(store->radix, space->own, &key->id, &known) == WK_OK;
+}
+
 bool wk_known_present(struct wk_store *store, const struct wk_namespace *space,
                       const struct wk_store_key *key, uint64_t hash, uint64_t epoch,
                       uint64_t stored_bytes) {
     struct wk_node_info info = {.flags = WK_NODE_PRESENT, .stored_bytes = stored_bytes};
-    struct wk_node_info known;
     bool present = false;
     info.recency = wk_store_recency(store);
     wk_cache_lock(&store->cache, hash);
-    if (still_at(store, hash, epoch)) {
-        enum wk_status found = wk_radix_find(store->radix, space->unstated, &key->id, &known);
-        if (found != WK_OK || (known.flags & WK_NODE_PRESENT) == 0)
-            found = wk_radix_insert(store->radix, space->unstated, &key->id, &info);
-        /* What is known to state another model stays invisible to this handle. */
-        if (found == WK_OK)
-            found = wk_radix_find(store->radix, space->own, &key->id, &known);
-        present = found == WK_OK;
+    if (stored_bytes <= WK_BODY_BYTES_MAX && still_at(store, hash, epoch) &&
+        usable_here(store, space, key)) {
+        struct wk_node_info known;
+        enum wk_status status = wk_radix_find(store->radix, space->own, &key->id, &known);
+        if (status != WK_OK || (known.flags & WK_NODE_PRESENT) == 0)
+            status = index_insert(store, space->unstated, key, &info);
+        if (status != WK_OK)
+            WK_MARK("known.present_not_indexed");
+        present = true;
     }
     wk_cache_unlock(&store->cache, hash);
     return present;

@@ -51,7 +51,7 @@ void wk_known_gone(struct wk_store *store, const struct wk_store_key *key, uint6
 void wk_known_remember_absent(struct wk_store *store, const struct wk_store_key *key,
                               uint64_t hash);
 /* The object is there with this many stored bytes, whoever wrote it. Keeps what is known better.
- * True when the index has it now. */
+ * True: this handle may count on it. */
 bool wk_known_present(struct wk_store *store, const struct wk_namespace *space,
                       const struct wk_store_key *key, uint64_t hash, uint64_t epoch,
                       uint64_t stored_bytes);

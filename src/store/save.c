@@ -45,14 +45,20 @@ struct save {
     size_t window_bytes;
     size_t window_used;
     uint64_t start_ns;
+    uint64_t wave_start_ns;
     uint64_t deadline_ns;
     uint64_t payload_bytes_max;
     struct wk_etag tail_etag;
     struct wk_error *err;
 };
 
-static uint64_t save_deadline(void *ctx) {
-    return ((struct save *)ctx)->deadline_ns;
+/* Of a wave, and not after that of the call: see fetch.c. A HEAD carries no bytes. */
+static uint64_t wave_deadline(void *ctx) {
+    const struct save *s = ctx;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < s->wave.count; i++)
+        bytes += s->items[s->wave.item[i]].body.size;
+    return wk_store_deadline(s->wave_start_ns, bytes, s->deadline_ns);
 }
 
 static uint64_t hash_etag(const struct wk_etag *etag) {
@@ -144,7 +150,8 @@ static enum wk_status confirm_stored(struct save *s, size_t from, size_t to) {
         if (status != WK_OK)
             return status;
     }
-    struct wk_wave_rule rule = {0, save_deadline, s};
+    struct wk_wave_rule rule = {0, wave_deadline, s};
+    s->wave_start_ns = wk_now_ns(s->store->env);
     wk_wave_run(&s->wave, &rule);
     for (size_t i = 0; i < s->wave.count; i++)
         confirm(s, s->wave.item[i], &s->wave.results[i]);
@@ -169,7 +176,8 @@ static void settle_put(struct save *s, size_t i, const struct wk_object_result *
 /* Sends what has been prepared; the window is free afterwards. */
 static enum wk_status send_prepared(struct save *s) {
     enum wk_status status = WK_OK;
-    struct wk_wave_rule rule = {s->store->config.retries, save_deadline, s};
+    struct wk_wave_rule rule = {s->store->config.retries, wave_deadline, s};
+    s->wave_start_ns = wk_now_ns(s->store->env);
     wk_wave_run(&s->wave, &rule);
     for (size_t r = 0; r < s->wave.count; r++) {
         const struct wk_object_result *result = &s->wave.results[r];

@@ -592,6 +592,71 @@ static void statistics_that_do_not_fit_are_no_overrun(void **state) {
     }
 }
 
+/* ---- what calls cost ---- */
+
+static void a_hit_allocates_nothing_and_asks_nobody(void **state) { /* STORE-13 */
+    (void)state;
+    struct wk_block_result r[16];
+    assert_int_equal(put(1, 16, 0), WK_OK);
+    uint64_t allocations = wk_atomic_load_u64(&world.allocations, WK_RELAXED, "test");
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(get(1, 16, r), WK_OK);
+        release(r, 16);
+        assert_int_equal(lookup_in(store, ns_default, 1, 16), 16);
+    }
+    assert_int_equal(wk_atomic_load_u64(&world.allocations, WK_RELAXED, "test"), allocations);
+    assert_int_equal(bucket_requests(&bucket, WK_OBJECT_GET), 0);
+    assert_int_equal(bucket_requests(&bucket, WK_OBJECT_HEAD), 0);
+}
+
+static void a_cold_get_asks_once_per_block(void **state) { /* STORE-13 */
+    (void)state;
+    struct wk_block_result r[20];
+    assert_int_equal(put(1, 16, 0), WK_OK);
+    forget_memory();
+    assert_int_equal(get_in(store, ns_default, 1, 20, WK_GET_PARTIAL, r), WK_OK);
+    release(r, 20);
+    assert_int_equal(bucket_requests(&bucket, WK_OBJECT_GET), 20);
+}
+
+static void a_put_holds_a_bounded_part_of_its_bodies(void **state) { /* STORE-2 */
+    (void)state;
+    enum { N = 48, SIZE = 1u << 20 };
+    struct wk_block_hash h[N];
+    struct wk_span p[N];
+    uint8_t *bytes = calloc(1, SIZE);
+    assert_non_null(bytes);
+    struct wk_store_config config =
+        store_config(&bucket, BUCKET_CAPS & ~(uint32_t)WK_OBJECTS_CHECKSUM);
+    reopen(&config);
+    for (uint32_t i = 0; i < N; i++) {
+        h[i] = hash_of(i);
+        p[i] = wk_span(bytes, SIZE);
+    }
+    fill_bytes(bytes, SIZE, 1, 1); /* does not shrink, and is wrapped all the same */
+    assert_int_equal(store->ops->put(store, ns_default, h, p, N, NULL), WK_OK);
+    assert_true(wk_atomic_load_u64(&world.peak[WK_MEM_IO], WK_RELAXED, "test") <=
+                (32u << 20) + (4u << 20));
+    assert_true(wk_atomic_load_u64(&world.peak[WK_MEM_OVERFLOW], WK_RELAXED, "test") == 0);
+    assert_int_equal(wk_atomic_load_u64(&world.live[WK_MEM_IO], WK_RELAXED, "test"), 0);
+    free(bytes);
+}
+
+static void a_full_index_stores_and_serves_all_the_same(void **state) { /* STORE-14 */
+    (void)state;
+    struct wk_block_result r[20];
+    struct wk_store_config config = store_config(&bucket, BUCKET_CAPS);
+    config.index_nodes_max = 5;
+    config.lookup_probe_ns = 10 * WK_NS_PER_S;
+    reopen(&config);
+    assert_int_equal(put(1, 20, 0), WK_OK);
+    assert_true(stat_of(store, "index_full") > 0);
+    assert_int_equal(get(1, 20, r), WK_OK);
+    check_block(&r[19], 20, BLOCK, 0);
+    release(r, 20);
+    assert_int_equal(lookup_in(store, ns_default, 1, 20), 20); /* the rest by HEAD */
+}
+
 /* ---- memory that fails ---- */
 
 static bool stored_and_served(uint32_t version) {
@@ -699,6 +764,10 @@ int main(void) {
         STORE_TEST(without_etags_an_old_tail_is_fetched_anew),
         STORE_TEST(contains_tells_where_each_block_is),
         STORE_TEST(statistics_that_do_not_fit_are_no_overrun),
+        STORE_TEST(a_hit_allocates_nothing_and_asks_nobody),
+        STORE_TEST(a_cold_get_asks_once_per_block),
+        STORE_TEST(a_put_holds_a_bounded_part_of_its_bodies),
+        STORE_TEST(a_full_index_stores_and_serves_all_the_same),
         STORE_TEST(any_failed_allocation_is_no_leak_and_no_lost_lock),
         STORE_TEST(an_open_that_fails_leaves_nothing),
         STORE_TEST(an_invalid_prefix_is_refused),
