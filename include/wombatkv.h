@@ -72,7 +72,7 @@ extern "C" {
 typedef struct wmbt_kv_handle wmbt_kv_handle_t;
 typedef struct wmbt_kv_borrow wmbt_kv_borrow_t;
 
-/* (major << 16) | minor of the 15 functions below: 0x00010000. A higher minor only adds. */
+/* (major << 16) | minor: 0x00010001. A higher minor only adds; the 15 functions are of 1.0. */
 uint32_t wmbt_kv_abi_version(void);
 
 /* ---- primitives: no handle, no last error ---------------------------------------------------- */
@@ -174,8 +174,6 @@ void wmbt_kv_release_borrow(wmbt_kv_borrow_t *borrow);
  * `deadline_ms` is counted from the call: what is not there by then is reported as
  * WMBT_KV_STATUS_TIMEOUT. 0 does not wait for anything. Negative: as long as there is progress.
  */
-
-#define WMBT_KV_ABI_VERSION_EXPERIMENTAL 0x00010001u
 
 enum wmbt_kv_status {
     WMBT_KV_STATUS_OK = 0,

@@ -6,7 +6,7 @@
 #include "hash/crc32c.h"
 
 WK_API uint32_t wmbt_kv_abi_version(void) {
-    return 1u << 16 | 0u;
+    return 1u << 16 | 1u;
 }
 
 WK_API int32_t wmbt_kv_blake3_64hex(const uint8_t *in, size_t in_len, char *out) {

@@ -355,7 +355,7 @@ static void primitives_give_the_published_values(void **state) {
     (void)state;
     const uint8_t *digits = (const uint8_t *)"123456789";
     char hex[66];
-    assert_int_equal(wmbt_kv_abi_version(), 0x00010000);
+    assert_int_equal(wmbt_kv_abi_version(), 0x00010001);
     assert_int_equal(wmbt_kv_crc32c(digits, 9), 0xe3069283);
     assert_int_equal(wmbt_kv_crc32c(digits, 0), 0);
     assert_int_equal(wmbt_kv_crc32c(NULL, 5), 0);

@@ -15,7 +15,7 @@ int main() {
     wmbt_kv_handle_t *handle = wmbt_kv_open(&config);
     const char *text = wmbt_kv_last_error();
     bool refused = handle == NULL && text != NULL && std::strstr(text, "WMBT_KV_BUCKET") != NULL;
-    bool right = wmbt_kv_abi_version() == 0x00010000u && wmbt_kv_crc32c(digits, 9) == 0xe3069283u;
+    bool right = wmbt_kv_abi_version() == 0x00010001u && wmbt_kv_crc32c(digits, 9) == 0xe3069283u;
     std::printf("C++: %s\n", refused && right ? "ok" : "wrong");
     return refused && right ? 0 : 1;
 }

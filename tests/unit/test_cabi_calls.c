@@ -65,7 +65,7 @@ static void the_last_error_is_cleared_by_calls_and_kept_by_the_rest(void **state
     char hex[65];
     assert_int_equal(wmbt_kv_blake3_64hex(NULL, 0, hex), -1);
     assert_int_equal(wmbt_kv_crc32c(NULL, 3), 0);
-    assert_int_equal(wmbt_kv_abi_version(), 0x00010000);
+    assert_int_equal(wmbt_kv_abi_version(), 0x00010001);
     assert_string_equal(wmbt_kv_last_error(), "handle is NULL");
     assert_int_equal(wmbt_kv_lookup_block_prefix(handle, "ns", abc, 1, &matched, NULL, 0), 0);
     assert_null(wmbt_kv_last_error());
