@@ -98,6 +98,7 @@ static void slots_never_overlap_and_the_budget_holds(void **state) { /* STORE-1 
         struct wk_arena_stats stats;
         wk_arena_stats(&a, &stats);
         assert_int_equal(stats.used_bytes, 0);
+        assert_int_equal(stats.table_bytes, a.units * sizeof *a.unit_chunk);
         close_arena(&a);
     }
 }

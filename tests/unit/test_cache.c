@@ -2,6 +2,7 @@
 #include "unit/cmocka_all.h"
 
 #include "store/cache.h"
+#include "store/flight.h"
 #include "store/turns.h"
 #include "unit/world.h"
 
@@ -235,6 +236,40 @@ static void leases_hold_while_others_replace_and_evict(void **state) { /* STORE-
     close_cache();
 }
 
+/* ---- flights ---- */
+
+static void a_value_that_came_before_the_claim_is_a_hit(void **state) { /* CONS-10 */
+    (void)state;
+    static struct wk_flights flights;
+    static struct wk_epochs epochs;
+    const struct wk_claim_rule rule = {.may_join = true};
+    struct wk_flight *flight = NULL;
+    struct wk_flight *joined = NULL;
+    struct wk_entry *entry = NULL;
+    struct wk_store_key key = block(1);
+    open_cache(1u << 20);
+    uint64_t hash = wk_cache_hash(&cache, &key);
+    assert_int_equal(wk_flights_init(&flights, &world.env, &cache, &epochs), WK_OK);
+    assert_int_equal(wk_flight_claim(&flights, &key, hash, &rule, &flight, &entry), WK_CLAIM_LED);
+    assert_int_equal(wk_flight_claim(&flights, &key, hash, &rule, &joined, &entry),
+                     WK_CLAIM_JOINED);
+    assert_ptr_equal(flight, joined);
+    struct wk_entry *value = put(1, 5000, 0); /* the leader publishes, then finishes */
+    wk_flight_finish(&flights, flight, WK_OK, true, value, NULL);
+    wk_entry_unpin(&cache, value);
+    assert_int_equal(wk_flight_claim(&flights, &key, hash, &rule, &flight, &entry), WK_CLAIM_HIT);
+    assert_ptr_equal(entry, value);
+    wk_entry_unpin(&cache, entry);
+    enum wk_status status = WK_INTERNAL;
+    char text[WK_FLIGHT_TEXT_BYTES];
+    assert_true(wk_flight_wait(&flights, joined, WK_FOREVER, &status, &entry, text));
+    assert_int_equal(status, WK_OK);
+    check_bytes(entry, 1, 0);
+    wk_entry_unpin(&cache, entry);
+    wk_flights_destroy(&flights);
+    close_cache();
+}
+
 /* ---- turns ---- */
 
 struct mutation {
@@ -322,6 +357,7 @@ int main(void) {
         cmocka_unit_test(without_a_budget_everything_overflows),
         cmocka_unit_test(an_outdated_value_does_not_count_as_a_hit),
         cmocka_unit_test(leases_hold_while_others_replace_and_evict),
+        cmocka_unit_test(a_value_that_came_before_the_claim_is_a_hit),
         cmocka_unit_test(mutations_of_one_key_run_one_at_a_time),
         cmocka_unit_test(a_turn_that_does_not_come_ends_at_the_deadline),
     };

@@ -475,6 +475,27 @@ static void tries_end_with_their_number_and_with_the_deadline(void **state) {
     assert_true(took < 40 * WK_NS_PER_S);
 }
 
+static void a_body_that_announces_more_gets_more_time(void **state) { /* CONS-8 */
+    (void)state;
+    const size_t size = 20u << 20;
+    uint8_t *bytes = calloc(1, size);
+    assert_non_null(bytes);
+    struct wk_block_result r;
+    bucket_write(&bucket, key_of("default", 1), bytes, size);
+    bucket_fail(&bucket, WK_OBJECT_GET, 1, WK_OBJECT_TIMEOUT, true, NULL);
+    uint64_t before = wk_now_ns(&world.env);
+    assert_int_equal(get_from(store, 1, 1, WK_FOREVER, &r), WK_OK);
+    store->ops->release(store, &r, 1);
+    assert_true(bucket.last_deadline_ns >= before + 49 * WK_NS_PER_S);
+    uint64_t end = wk_now_ns(&world.env);
+    bucket_fail(&bucket, WK_OBJECT_GET, 1, WK_OBJECT_TIMEOUT, true, NULL);
+    bucket_write(&bucket, key_of("default", 2), bytes, size);
+    assert_int_equal(get_from(store, 2, 1, end + WK_NS_PER_S, &r), WK_OK);
+    store->ops->release(store, &r, 1);
+    assert_int_equal(bucket.last_deadline_ns, end + WK_NS_PER_S); /* the caller's own is kept */
+    free(bytes);
+}
+
 /* ---- lookup ---- */
 
 static void lookup_finds_what_another_process_put(void **state) { /* CONS-3 CONS-13 */
@@ -772,6 +793,7 @@ int main(void) {
         STORE_TEST(without_etags_every_block_is_sent),
         STORE_TEST(what_may_pass_is_tried_again_and_the_rest_is_not),
         STORE_TEST(tries_end_with_their_number_and_with_the_deadline),
+        STORE_TEST(a_body_that_announces_more_gets_more_time),
         STORE_TEST(lookup_finds_what_another_process_put),
         STORE_TEST(a_probe_never_reports_across_a_hole),
         STORE_TEST(an_absent_answer_lives_for_a_while_and_never_stops_a_get),
