@@ -168,6 +168,13 @@ $(B)/bench/%: bench/%.c $(B)/obj/libinternal.a
 unit: $(UNIT_BIN) ## unit tests
 	$(Q)scripts/run-tests $(UNIT_BIN)
 
+# Those that neither count allocations themselves nor take minutes on a simulated processor.
+VALGRIND_TESTS := base object_key settings cabi_calls cabi_open cabi_memory arena cache \
+                  store_basic store_races dir callbacks radix_links env_files
+.PHONY: valgrind
+valgrind: $(VALGRIND_TESTS:%=$(B)/tests/unit/test_%) ## unit tests of what holds memory, under valgrind
+	$(Q)WRAPPER="valgrind -q --error-exitcode=9 --leak-check=full" scripts/run-tests $^
+
 .PHONY: bench
 bench: $(BENCH_BIN) ## builds the benches into build/bench
 

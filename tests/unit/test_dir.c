@@ -416,8 +416,9 @@ static void *race(void *arg) {
         for (bool done = false; !done;) {
             struct body b = {0};
             struct wk_object_result r = get(me->o, "counter", &b);
-            char text[16];
-            snprintf(text, sizeof text, "%08lu", strtoul((char *)b.data, NULL, 10) + 1);
+            char text[16] = "";
+            memcpy(text, b.data, b.size < sizeof text ? b.size : sizeof text - 1);
+            snprintf(text, sizeof text, "%08lu", strtoul(text, NULL, 10) + 1);
             me->failed += r.class != WK_OBJECT_OK;
             struct wk_etag etag = r.etag;
             body_free(&b);
