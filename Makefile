@@ -233,6 +233,7 @@ $(B)/examples/demo: examples/engine/demo.c examples/engine/transformer.c \
 
 include tests/conformance.mk
 include sim/sim.mk
+include sim/nightly.mk
 
 # ---- install ----------------------------------------------------------------------------------
 
