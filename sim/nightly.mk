@@ -1,5 +1,6 @@
 # Do the tests and the simulator find bugs? Included by the Makefile.
 #
+#   make plants     each bug of sim/plants.def is built in and found within 64 seeds
 #   make mutants    one line of the core changed at a time; 80 % must be noticed
 
 MUTANT_SRC := $(wildcard src/store/*.c src/radix/*.c src/codec/*.c)
@@ -30,7 +31,13 @@ mutants: $(MUTANT_TEST_OBJ) $(B)/obj/libinternal.a $(SIM_MAIN) $(B)/sim/libsim.a
 	    MUTANTS_SIM_MAIN='$(SIM_MAIN)' MUTANTS_SIM_LIBS='$(SIM_LIBS)' \
 	    scripts/mutants -n $(MUTANTS_COUNT) -s $(MUTANTS_SEED) $(MUTANT_SRC)
 
+.PHONY: plants
+plants: $(SIM_MAIN) $(B)/sim/libsim.a ## builds each planted bug in; the simulator must find it
+	$(Q)PLANTS_BUILD='$(B)' PLANTS_COMPILE='$(CC) $(SIM_CPPFLAGS) $(CFLAGS) $(LDFLAGS)' \
+	    PLANTS_OBJECTS='$(SIM_OWN_OBJ) $(SIM_CORE_OBJ) $(BLAKE3_OBJ)' \
+	    PLANTS_MAIN='$(SIM_MAIN)' PLANTS_LIBS='$(SIM_LIBS)' scripts/plants $(PLANTS)
+
 .PHONY: nightly
-nightly: mutants ## what takes too long for every landing
+nightly: plants mutants ## what takes too long for every landing
 
 -include $(MUTANT_TEST_OBJ:.o=.d)

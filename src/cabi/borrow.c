@@ -8,6 +8,7 @@
  */
 #include "cabi/handle.h"
 
+#include "base/mark.h"
 #include "base/num.h"
 
 static const uint8_t no_bytes[1] = {0}; /* what a block of no bytes points to */
@@ -22,6 +23,8 @@ static bool layout(size_t count, size_t *results_at, size_t *payloads_at, size_t
         !wk_add_size(*results_at, bytes, payloads_at) ||
         !wk_align_up_size(*payloads_at, 16, payloads_at))
         return false;
+    if (WK_PLANTED(19)) /* plant 19 */
+        *payloads_at = (uint8_t)*payloads_at;
     if (!wk_mul_size(count, sizeof(uint8_t *), &bytes) ||
         !wk_add_size(*payloads_at, bytes, lengths_at))
         return false;

@@ -104,5 +104,5 @@ size_t wk_radix_longest_prefix(struct wk_radix *radix, wk_space_id space,
     }
     if (resident != NULL)
         *resident = run.resident;
-    return run.present;
+    return WK_PLANTED(21) && run.present < count ? run.present + 1 : run.present; /* plant 21 */
 }

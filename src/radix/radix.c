@@ -285,7 +285,8 @@ void wk_radix_clear_flags(struct wk_radix *radix, wk_space_id space,
     wk_shard_load(node, &before);
     union wk_node_copy after = before;
     node_clear(&after.is, flags);
-    if ((after.is.flags & WK_NODE_HELD) == 0 && after.is.children == 0) {
+    bool carries = after.is.children != 0 && !WK_PLANTED(20); /* plant 20 */
+    if ((after.is.flags & WK_NODE_HELD) == 0 && !carries) {
         wk_radix_take_out(radix, shard, local);
         return;
     }

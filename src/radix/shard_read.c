@@ -97,7 +97,8 @@ static bool read_begin(const struct wk_shard *shard, uint64_t *sequence) {
 
 static bool read_end(const struct wk_shard *shard, uint64_t sequence) {
     wk_atomic_fence(WK_ACQUIRE, "radix.read_fence");
-    return wk_atomic_load_u64(&shard->sequence, WK_RELAXED, "radix.read_end") == sequence;
+    uint64_t now = wk_atomic_load_u64(&shard->sequence, WK_RELAXED, "radix.read_end");
+    return now == sequence || WK_PLANTED(22); /* plant 22 */
 }
 
 bool wk_shard_copy(struct wk_env *env, struct wk_shard *shards, const struct wk_key *key,

@@ -54,12 +54,13 @@ void wk_shard_destroy(struct wk_env *env, struct wk_shard *shard) {
 static void write_begin(struct wk_shard *shard) {
     uint64_t sequence = wk_atomic_load_u64(&shard->sequence, WK_RELAXED, "radix.write_begin");
     wk_atomic_store_u64(&shard->sequence, sequence + 1, WK_RELAXED, "radix.write_begin");
-    wk_atomic_fence(WK_RELEASE, "radix.write_fence");
+    wk_atomic_fence(WK_PLANTED(23) ? WK_RELAXED : WK_RELEASE, "radix.write_fence"); /* plant 23 */
 }
 
 static void write_end(struct wk_shard *shard) {
     uint64_t sequence = wk_atomic_load_u64(&shard->sequence, WK_RELAXED, "radix.write_end");
-    wk_atomic_store_u64(&shard->sequence, sequence + 1, WK_RELEASE, "radix.write_end");
+    enum wk_order order = WK_PLANTED(24) ? WK_RELAXED : WK_RELEASE; /* plant 24 */
+    wk_atomic_store_u64(&shard->sequence, sequence + 1, order, "radix.write_end");
 }
 
 static void count(wk_atomic_u64 *counter, bool before, bool after) {

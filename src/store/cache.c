@@ -97,7 +97,7 @@ static bool evict(void *ctx, struct wk_entry *entry) {
     wk_cache_lock(cache, hash);
     /* Acquire: see arena.evictable; a new pin would need the lock that we hold. */
     bool free = wk_atomic_load_u32(&entry->pins, WK_ACQUIRE, "entry.evict") == 0;
-    if (free) {
+    if (free || WK_PLANTED(10)) { /* plant 10 */
         unlink_locked(cache, entry);
         wk_atomic_store_u32(&entry->pins, WK_PINS_PRIVATE, WK_RELAXED, "entry.evict");
     }
@@ -122,6 +122,10 @@ struct wk_entry *wk_cache_pin(struct wk_cache *cache, const struct wk_store_key 
     struct wk_entry *e = wk_cache_find_locked(cache, key, hash);
     if (e != NULL && e->fetched_ns < fresh_after_ns)
         e = NULL;
+    if (WK_PLANTED(9)) { /* plant 9 */
+        wk_cache_unlock(cache, hash);
+        wk_cache_lock(cache, hash);
+    }
     if (e != NULL) {
         /* Relaxed: the lock orders it before any look of the evictor. */
         wk_atomic_add_u32(&e->pins, 1, WK_RELAXED, "entry.pin");

@@ -261,7 +261,10 @@ static void settle_corrupt(struct item *it, const char *text) {
     wk_count(&s->counters.corrupt, 1);
     wk_count(&s->counters.miss_corrupt, 1);
     wk_store_log_key(s, WK_LOG_WARN, "store.corrupt_object", &it->key, text);
-    wk_known_gone(s, &it->key, it->hash, it->flight->epoch);
+    if (WK_PLANTED(17) && it->value != NULL) /* plant 17 */
+        (void)wk_known_fill(s, &it->key, it->hash, it->flight->epoch, it->value, NULL);
+    else
+        wk_known_gone(s, &it->key, it->hash, it->flight->epoch);
     /* The damaged object is still there: without this, the next lookup's HEAD would find it. */
     wk_known_remember_absent(s, &it->key, it->hash);
     settle_miss(it);
@@ -312,7 +315,8 @@ static void settle_body(struct item *it, const struct wk_object_result *result) 
 }
 
 static void settle(struct item *it, const struct wk_object_result *result) {
-    if (result->class == WK_OBJECT_OK)
+    if (result->class == WK_OBJECT_OK ||
+        (WK_PLANTED(16) && result->class == WK_OBJECT_CORRUPT)) /* plant 16 */
         settle_body(it, result);
     else if (result->class == WK_OBJECT_ABSENT)
         settle_absent(it);

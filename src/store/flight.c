@@ -33,7 +33,7 @@ static struct wk_flight *find_joinable(struct wk_flights *flights, const struct 
     for (struct wk_flight *f = *bucket_of(flights, hash); f != NULL; f = f->next) {
         if (f->hash != hash || !wk_store_key_equal(&f->key, key))
             continue;
-        if (f->epoch == epoch && f->started_ns >= fresh_after_ns)
+        if ((WK_PLANTED(3) || f->epoch == epoch) /* plant 3 */ && f->started_ns >= fresh_after_ns)
             return f;
         WK_MARK("flight.not_joined_across_epoch");
     }

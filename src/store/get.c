@@ -17,7 +17,8 @@ static size_t pin_cached(struct wk_store *store, const struct wk_namespace *spac
                          struct wk_block_result *results) {
     uint64_t bytes = 0;
     size_t hits = 0;
-    struct wk_store_key key = {WK_ENTRY_BLOCK, space->own, {{0}}};
+    wk_space_id own = WK_PLANTED(11) ? 0 : space->own; /* plant 11 */
+    struct wk_store_key key = {WK_ENTRY_BLOCK, own, {{0}}};
     for (size_t i = 0; i < count; i++) {
         key.id = hashes[i];
         uint64_t hash = wk_cache_hash(&store->cache, &key);
@@ -71,7 +72,7 @@ static enum wk_status verdict(const struct wk_block_result *results, size_t coun
 static enum wk_status conclude(struct wk_store *store, enum wk_get_mode mode,
                                struct wk_block_result *results, size_t count) {
     enum wk_status status = verdict(results, count);
-    if (status != WK_OK && mode == WK_GET_ALL) {
+    if (status != WK_OK && mode == WK_GET_ALL && !WK_PLANTED(12)) { /* plant 12 */
         WK_MARK("get.all_or_nothing");
         unpin_all(store, results, count);
         return status;
@@ -153,6 +154,8 @@ enum wk_status wk_store_get_tail(struct wk_backend *b, struct wk_span ns, struct
     uint64_t hash = wk_cache_hash(&store->cache, &call.tail_key);
     uint64_t now = wk_now_ns(store->env);
     call.fresh_after_ns = now > store->config.tail_fresh_ns ? now - store->config.tail_fresh_ns : 0;
+    if (WK_PLANTED(13)) /* plant 13 */
+        call.fresh_after_ns = 0;
     struct wk_entry *e = wk_cache_pin(&store->cache, &call.tail_key, hash, call.fresh_after_ns);
     if (e != NULL) {
         wk_count(&store->counters.tail_hits_fresh, 1);

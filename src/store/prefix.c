@@ -39,6 +39,8 @@ void wk_known_remember_absent(struct wk_store *store, const struct wk_store_key 
     struct wk_negative *n = negative_slot(store, hash);
     n->key = *key;
     n->until_ns = wk_add_u64_clamped(now_ns, store->config.lookup_probe_ttl_ns);
+    if (WK_PLANTED(14)) /* plant 14 */
+        n->until_ns = UINT64_MAX;
     wk_unlock(store->env, &store->probe.mutex);
 }
 
@@ -164,6 +166,8 @@ static size_t window_confirmed(struct heads *h, size_t end, bool *failed) {
     for (size_t r = 0; r < h->wave.count; r++) {
         enum head_answer answer = heads_answer(h, r);
         *failed |= answer == HEAD_FAILED;
+        if (WK_PLANTED(15)) /* plant 15 */
+            continue;
         if (answer != HEAD_PRESENT && h->wave.item[r] < first_hole)
             first_hole = h->wave.item[r];
     }

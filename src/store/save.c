@@ -123,10 +123,11 @@ static void confirm(struct save *s, size_t i, const struct wk_object_result *res
     struct save_item *it = &s->items[i];
     uint64_t etag_hash;
     uint64_t stored_bytes;
-    if (result->class != WK_OBJECT_OK || result->etag.length == 0)
+    bool there = result->class == WK_OBJECT_OK && result->etag.length != 0;
+    if (!there && !WK_PLANTED(4)) /* plant 4 */
         return;
     if (!own_put_matches(s, i, &etag_hash, &stored_bytes) ||
-        etag_hash != hash_etag(&result->etag)) {
+        (etag_hash != hash_etag(&result->etag) && !WK_PLANTED(4))) {
         WK_MARK("save.replaced_by_other");
         return;
     }
@@ -182,7 +183,8 @@ static enum wk_status send_prepared(struct save *s) {
     for (size_t r = 0; r < s->wave.count; r++) {
         const struct wk_object_result *result = &s->wave.results[r];
         size_t i = s->wave.item[r];
-        if (result->class == WK_OBJECT_OK) {
+        if (result->class == WK_OBJECT_OK ||
+            (WK_PLANTED(7) && result->class == WK_OBJECT_TIMEOUT)) { /* plant 7 */
             settle_put(s, i, result);
         } else if (status == WK_OK) {
             status = wk_object_class_status(result->class);
@@ -352,10 +354,14 @@ static enum wk_status publish_all(struct save *s) {
 static void undo_all(struct save *s) {
     WK_MARK("save.failed");
     wk_count(&s->store->counters.put_failed, 1);
-    for (size_t i = 0; i < s->call->count; i++)
-        if (!s->nodes[i].repeated)
-            wk_known_put_failed(s->store, &s->items[i].key, s->nodes[i].hash, s->items[i].sent,
-                                s->items[i].published);
+    for (size_t i = 0; i < s->call->count; i++) {
+        if (s->nodes[i].repeated)
+            continue;
+        wk_known_put_failed(s->store, &s->items[i].key, s->nodes[i].hash, s->items[i].sent,
+                            s->items[i].published);
+        if (WK_PLANTED(5)) /* plant 5 */
+            (void)publish(s, i);
+    }
 }
 
 /* ---- the whole ---- */
@@ -419,7 +425,7 @@ enum wk_status wk_save(const struct wk_save_call *call, struct wk_error *err) {
     s.nodes = wk_alloc(env, WK_MEM_IO, node_bytes);
     s.work = wk_alloc(env, WK_MEM_IO, s.work_bytes);
     enum wk_status status = WK_NO_MEMORY;
-    if (s.items == NULL || s.nodes == NULL || s.work == NULL)
+    if (s.items == NULL || s.work == NULL || (s.nodes == NULL && !WK_PLANTED(18))) /* plant 18 */
         wk_fail(err, WK_NO_MEMORY, "no memory to store %zu blocks", call->count);
     else
         status = wk_wave_init(&s.wave, call->store, call->count, err);

@@ -110,7 +110,8 @@ void wk_store_hold(struct wk_store *store, uint64_t leases, uint64_t bytes) {
 static void drop_refs(struct wk_store *store, uint64_t refs) {
     struct wk_env *env = store->env;
     /* Acquire-release: whoever frees sees everything that the others did. */
-    uint64_t before = wk_atomic_sub_u64(&store->refs, refs, WK_ACQ_REL, "store.refs");
+    enum wk_order order = WK_PLANTED(25) ? WK_RELAXED : WK_ACQ_REL; /* plant 25 */
+    uint64_t before = wk_atomic_sub_u64(&store->refs, refs, order, "store.refs");
     if (before != refs)
         return;
     wk_cache_destroy(&store->cache);
@@ -269,6 +270,8 @@ static void store_close(struct wk_backend *b) {
     s->objects = NULL;
     for (int part = PART_ALL; part > PART_NONE; part--)
         take_down_part(s, (enum part)part);
+    if (WK_PLANTED(8)) /* plant 8 */
+        drop_refs(s, wk_atomic_load_u64(&s->counters.leases, WK_RELAXED, "counters"));
     drop_refs(s, 1);
 }
 

@@ -15,11 +15,14 @@ static enum wk_status create_once(struct wk_env *env, struct wk_dir_tmp *tmp,
     uint8_t random[ENTROPY_BYTES];
     env->entropy->fill(env, random, sizeof random);
     char hex[2 * ENTROPY_BYTES + 1];
+    if (WK_PLANTED(28)) /* plant 28 */
+        memset(random, 0, sizeof random);
     wk_hex_encode(wk_span(random, sizeof random), hex);
     uint64_t id = env->process->id(env);
     wk_format(tmp->name, sizeof tmp->name, "%llu-%s", (unsigned long long)id, hex);
-    return env->files->open(env, tmp->dir, tmp->name,
-                            WK_OPEN_WRITE | WK_OPEN_CREATE | WK_OPEN_EXCLUSIVE, &tmp->file, err);
+    uint32_t exclusive = WK_PLANTED(28) ? 0 : WK_OPEN_EXCLUSIVE;
+    return env->files->open(env, tmp->dir, tmp->name, WK_OPEN_WRITE | WK_OPEN_CREATE | exclusive,
+                            &tmp->file, err);
 }
 
 enum wk_status wk_dir_tmp_open(struct wk_dir_store *store, struct wk_dir_tmp *tmp,

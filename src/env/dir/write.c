@@ -78,7 +78,9 @@ static bool write_tmp(struct wk_dir_call *call, struct wk_dir_tmp *tmp, struct w
     struct wk_error *err = &call->result->error;
     if (!write_body(call, tmp->file))
         return false;
-    enum wk_status status = env->files->sync(env, tmp->file, err);
+    enum wk_status status = WK_OK;
+    if (!WK_PLANTED(27)) /* plant 27 */
+        status = env->files->sync(env, tmp->file, err);
     if (status == WK_OK)
         status = env->files->file_info(env, tmp->file, info, err);
     if (status != WK_OK) {
@@ -187,7 +189,9 @@ static bool publish(struct wk_dir_call *call, struct wk_dir_tmp *tmp, struct wk_
 static void finish(struct wk_dir_call *call, struct wk_dir *leaf) {
     struct wk_object_result *result = call->result;
     struct wk_env *env = call->store->env;
-    enum wk_status status = env->files->dir_sync(env, leaf, &result->error);
+    enum wk_status status = WK_OK;
+    if (!WK_PLANTED(26)) /* plant 26 */
+        status = env->files->dir_sync(env, leaf, &result->error);
     if (status == WK_OK) {
         result->class = WK_OBJECT_OK;
         wk_error_clear(&result->error);
