@@ -17,10 +17,22 @@
 static struct sim_bucket *buckets[BUCKETS_MAX];
 static uint32_t bucket_count;
 static uint64_t world_seed;
+static void (*told)(const struct sim_bucket *bucket, const struct sim_object *object);
 
 void sim_buckets_reset(uint64_t seed) {
     bucket_count = 0;
     world_seed = seed;
+    told = NULL;
+}
+
+void sim_buckets_tell(void (*to)(const struct sim_bucket *bucket,
+                                 const struct sim_object *object)) {
+    told = to;
+}
+
+static void tell(const struct sim_bucket *b, const struct sim_object *o) {
+    if (told != NULL)
+        told(b, o);
 }
 
 struct sim_bucket *sim_bucket(const char *name) {
@@ -133,11 +145,13 @@ static void set_etag(const struct sim_bucket *b, struct sim_version *v) {
 }
 
 void sim_bucket_put(struct sim_bucket *b, const char *key, const uint8_t *body, uint64_t size) {
-    struct sim_version *v = new_version(b, sim_bucket_object(b, key));
+    struct sim_object *o = sim_bucket_object(b, key);
+    struct sim_version *v = new_version(b, o);
     v->body = body;
     v->size = size;
     v->crc32c = wk_crc32c(body, size);
     set_etag(b, v);
+    tell(b, o);
 }
 
 void sim_bucket_mangle(struct sim_bucket *b, struct sim_object *object, const uint8_t *body,
@@ -150,12 +164,15 @@ void sim_bucket_mangle(struct sim_bucket *b, struct sim_object *object, const ui
     v->crc32c = crc;
     v->etag = etag;
     v->damaged = 1;
+    tell(b, object);
 }
 
 void sim_bucket_delete(struct sim_bucket *b, const char *key) {
     struct sim_object *o = sim_bucket_object(b, key);
-    if (o->newest != NULL && o->newest->body != NULL)
-        (void)new_version(b, o);
+    if (o->newest == NULL || o->newest->body == NULL)
+        return;
+    (void)new_version(b, o);
+    tell(b, o);
 }
 
 const struct sim_version *sim_object_at(const struct sim_object *object, uint64_t at_ns) {

@@ -45,6 +45,9 @@ struct sim_bucket {
 };
 
 void sim_buckets_reset(uint64_t seed);
+/* `told` hears of every new version until the next reset. */
+void sim_buckets_tell(void (*told)(const struct sim_bucket *bucket,
+                                   const struct sim_object *object));
 /* The one with this name; made at the first call. */
 struct sim_bucket *sim_bucket(const char *name);
 uint32_t sim_bucket_count(void);

@@ -12,16 +12,15 @@ static bool fails(struct sim_process *p) {
     bool planned =
         p->fail_allocation != 0 && (p->allocations == p->fail_allocation ||
                                     (p->fail_all_after && p->allocations > p->fail_allocation));
-    if (planned) {
+    if (planned)
         sim_fault_happened(SIM_FAULT_ALLOC_KTH);
-        return true;
-    }
-    return sim_fault(SIM_FAULT_ALLOC_RANDOM);
+    return planned || sim_fault(SIM_FAULT_ALLOC_RANDOM);
 }
 
 static void *mem_alloc(struct wk_env *env, enum wk_mem_owner owner, size_t size) {
     struct sim_process *p = sim_enter(env, ALLOC_COST_NS);
     void *ptr = fails(p) ? NULL : sim_heap_alloc(&p->heap, owner, size);
+    p->memory_failures += ptr == NULL;
     sim_event("alloc", NULL, size, ptr == NULL ? 0 : p->heap.serial);
     return ptr;
 }
@@ -34,6 +33,7 @@ static void mem_release(struct wk_env *env, enum wk_mem_owner owner, void *ptr, 
 static void *mem_map(struct wk_env *env, enum wk_mem_owner owner, size_t size) {
     struct sim_process *p = sim_enter(env, MAP_COST_NS);
     void *ptr = fails(p) ? NULL : sim_heap_map(&p->heap, owner, size);
+    p->memory_failures += ptr == NULL;
     sim_event("map", NULL, size, ptr != NULL);
     return ptr;
 }

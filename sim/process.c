@@ -160,11 +160,12 @@ void sim_process_exit(struct sim_process *p) {
         sim_heap_leaks(&p->heap, text, sizeof text);
         sim_violate("leak", "%s ends with %" PRIu64 " allocations: %s", p->name, alive, text);
     }
-    if (p->threads + p->dirs + p->files + p->objects + p->watches + p->locks > 0)
+    if (p->threads + p->dirs + p->files + p->objects + p->watches + p->locks + p->buffers > 0)
         sim_violate("leak",
                     "%s ends with %u threads, %u directories, %u files, %u object stores, %u "
-                    "watches, %u locks",
-                    p->name, p->threads, p->dirs, p->files, p->objects, p->watches, p->locks);
+                    "watches, %u locks, %u buffers of the host",
+                    p->name, p->threads, p->dirs, p->files, p->objects, p->watches, p->locks,
+                    p->buffers);
     sim_event("exit", p->name, p->id, p->calls);
     bury(p);
 }
@@ -189,6 +190,7 @@ void sim_process_stop(struct sim_process *p, uint64_t for_ns) {
     s->timer.fire = go_on;
     s->timer.ctx = s;
     p->stopped = true;
+    p->stopped_ns += for_ns;
     sim_event("stop", p->name, p->id, for_ns);
     sim_timer_arm(&s->timer, sim_now() + for_ns);
 }

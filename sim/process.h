@@ -38,7 +38,9 @@ struct sim_process {
     char name[16];
     struct sim_host *host;
     bool alive;
-    bool stopped; /* paused: none of its fibers runs */
+    bool stopped;        /* paused: none of its fibers runs */
+    uint64_t stopped_ns; /* in all */
+    uint64_t memory_failures;
     uint32_t fork_generation;
     uint64_t monotonic_start_ns; /* its clock at virtual time 0 */
     int32_t drift_ppm;           /* of both clocks */
@@ -65,6 +67,7 @@ struct sim_process {
     uint32_t watches;
     uint32_t locks;    /* mutexes, rwlocks, conditions that are initialised */
     uint64_t requests; /* object requests under way */
+    uint32_t buffers;  /* of the host's own store that the library has */
     void (*on_crash)(struct sim_process *process);
     void *workload; /* what the workload hangs on it */
 };

@@ -16,6 +16,7 @@ SIM_CPPFLAGS := $(CPPFLAGS) -DWK_SIM $(if $(SIM_PLANT),-DWK_PLANT=$(SIM_PLANT)) 
 SIM_LIBS := -lzstd -lxxhash $(filter-out -lzstd -lxxhash -lpthread -lcurl -lssl -lcrypto,$(LIBS))
 
 .PHONY: sim
+all: $(B)/wombatkv-sim
 sim: $(B)/wombatkv-sim ## the simulator
 
 $(B)/wombatkv-sim: $(SIM_MAIN_OBJ) $(B)/sim/libsim.a

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all calls have in common, and the operations that are made of several.
+#include "calls.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fault.h"
+#include "pool.h"
+#include "report.h"
+#include "trace.h"
+
+static uint64_t calls_made;
+
+uint64_t sim_calls_made(void) {
+    return calls_made;
+}
+
+void sim_calls_reset(void) {
+    calls_made = 0;
+}
+
+static uint64_t damage_so_far(void) {
+    return sim_fault_count(SIM_FAULT_OBJECT_TRUNCATED) + sim_fault_count(SIM_FAULT_OBJECT_CORRUPT) +
+           sim_fault_count(SIM_FAULT_DISK_BIT_ROT) + sim_fault_count(SIM_FAULT_DISK_READ_ERROR);
+}
+
+// What a disk damages stays damaged; what is damaged on the way is whole again at the next try.
+bool sim_call_excused(const struct sim_call *c) {
+    bool disk = sim_the_plan->buckets[c->handle->bucket].endpoint == SIM_ENDPOINT_DIR;
+    return damage_so_far() != (disk ? 0 : c->damage_before);
+}
+
+void sim_call_blocks(struct sim_call *c, struct sim_thread *thread, const struct sim_op *op) {
+    memset(c, 0, sizeof *c);
+    c->thread = thread;
+    c->op = op;
+    c->handle = thread->engine->handles[op->handle % thread->engine->plan->handles];
+    const struct sim_chain *chain =
+        &sim_the_universe->chains[op->chain % sim_the_universe->chain_count];
+    uint32_t from = op->from < chain->length ? op->from : 0;
+    c->count = op->count < chain->length - from ? op->count : chain->length - from;
+    c->hex = sim_new(c->count * sizeof *c->hex);
+    c->keys = sim_new(c->count * sizeof *c->keys);
+    for (uint32_t i = 0; i < c->count && c->handle != NULL; i++) {
+        uint32_t block = chain->blocks[from + i];
+        c->hex[i] = sim_the_universe->hex[block];
+        c->keys[i] = sim_model_key(c->handle->bucket, op->space, block, false);
+    }
+}
+
+void sim_call_begin(struct sim_call *c, enum sim_op_kind kind, int64_t deadline_ms) {
+    struct sim_fiber *self = sim_self();
+    c->kind = kind;
+    c->deadline_ms = deadline_ms;
+    c->damage_before = damage_so_far();
+    c->handle->damage_before[c->thread->index] = c->damage_before;
+    for (uint32_t i = 0; i < SIM_THREADS_MAX; i++) {
+        if (c->handle->damage_before[i] < c->damage_before)
+            c->damage_before = c->handle->damage_before[i];
+    }
+    c->stopped_before = c->thread->process->stopped_ns;
+    c->start_ns = sim_now();
+    c->healed = sim_faults_healed() && c->op->deadline_ms < 0;
+    self->doing = sim_op_name(kind);
+    self->doing_since_ns = c->start_ns;
+    sim_event("call", self->doing, c->count, c->handle->store);
+    calls_made++;
+}
+
+static void check_last_error(const struct sim_call *c, int64_t rc) {
+    if (c->kind == SIM_OP_RELEASE || c->kind == SIM_OP_STATS)
+        return;
+    const char *text = wmbt_kv_last_error();
+    if (rc >= 0 && text != NULL)
+        sim_violate("abi", "%s returned %" PRId64 " and left the last error \"%s\"",
+                    sim_op_name(c->kind), rc, text);
+    bool no_memory = sim_fault_count(SIM_FAULT_ALLOC_RANDOM) + sim_fault_count(SIM_FAULT_ALLOC_KTH);
+    if (rc < 0 && text == NULL && !no_memory)
+        sim_violate("abi", "%s failed without a last error", sim_op_name(c->kind));
+    if (rc < 0)
+        sim_event("error", text, 0, 0);
+}
+
+void sim_call_end(struct sim_call *c, int64_t rc, uint64_t digest) {
+    struct sim_fiber *self = sim_self();
+    c->end_ns = sim_now();
+    c->handle->damage_before[c->thread->index] = UINT64_MAX;
+    self->doing = NULL;
+    sim_event("return", sim_op_name(c->kind), digest, (uint64_t)rc);
+    uint64_t stopped = c->thread->process->stopped_ns - c->stopped_before;
+    uint64_t took = c->end_ns - c->start_ns;
+    uint64_t limit = sim_call_limit_ns(c->thread->engine->plan, c->kind, c->count, c->deadline_ms);
+    if (took > limit * c->thread->process->slow + stopped)
+        sim_violate("bounded", "%s of %u blocks took %" PRIu64 " ms, its limit is %" PRIu64 " ms",
+                    sim_op_name(c->kind), c->count, took / 1000000, limit / 1000000);
+    check_last_error(c, rc);
+    if (rc < 0 && c->healed)
+        sim_violate("converges", "%s fails in the healed world: %s", sim_op_name(c->kind),
+                    wmbt_kv_last_error());
+}
+
+void sim_call_verdict(const struct sim_call *c, const char *why, const struct sim_key *key) {
+    if (why == NULL)
+        return;
+    char rule[32];
+    size_t size = strcspn(why, ":");
+    snprintf(rule, sizeof rule, "%.*s", (int)size, why);
+    sim_violate(rule, "%s of %s %u \"%s\" %.12s.. in bucket %u: %s", sim_op_name(c->kind),
+                key->tail ? "tail" : "block", key->block, sim_the_universe->spaces[key->space],
+                sim_the_universe->hex[key->block], key->bucket, why + size + 2);
+}
+
+// ---- operations of several calls
+
+// What an engine does with a prompt.
+static void turn(struct sim_call *c) {
+    struct sim_op part = *c->op;
+    part.from = 0;
+    part.count = SIM_CHAIN_MAX;
+    struct sim_call whole;
+    sim_call_blocks(&whole, c->thread, &part);
+    uint32_t matched = sim_do_lookup(&whole);
+    if (matched > 0) {
+        part.count = (uint16_t)matched;
+        sim_call_blocks(c, c->thread, &part);
+        sim_do_get(c);
+        if (matched == whole.count) {
+            sim_do_get_tail(&whole);
+            return;
+        }
+    }
+    part.from = (uint16_t)matched;
+    part.count = SIM_CHAIN_MAX;
+    sim_call_blocks(c, c->thread, &part);
+    sim_do_put(c, c->op->version);
+    if (c->op->version % 2 == 0)
+        sim_do_put_tail(c, c->op->version);
+}
+
+// Not a chain at all: blocks of the next chain in between, the first one again at the end, upper
+// case now and then.
+static void put_hostile(struct sim_call *c) {
+    const struct sim_chain *other =
+        &sim_the_universe->chains[(c->op->chain + 1u) % sim_the_universe->chain_count];
+    uint32_t count = c->count;
+    uint32_t all = count * 2 + 1;
+    const char **hex = sim_new(all * sizeof *hex);
+    struct sim_key **keys = sim_new(all * sizeof *keys);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t block = other->blocks[i % other->length];
+        hex[2 * i] = c->hex[count - 1 - i];
+        keys[2 * i] = c->keys[count - 1 - i];
+        hex[2 * i + 1] = sim_the_universe->hex[block];
+        keys[2 * i + 1] = sim_model_key(c->handle->bucket, c->op->space, block, false);
+    }
+    char *upper = sim_copy_text(hex[0]);
+    for (char *p = upper; *p != 0; p++) {
+        if (*p >= 'a' && *p <= 'f')
+            *p = (char)(*p - 'a' + 'A');
+    }
+    hex[all - 1] = upper;
+    keys[all - 1] = keys[0];
+    c->hex = hex;
+    c->keys = keys;
+    c->count = all;
+    sim_do_put(c, c->op->version);
+}
+
+static void flush(struct sim_call *c) {
+    uint64_t pending = UINT64_MAX;
+    sim_call_begin(c, SIM_OP_FLUSH, c->op->deadline_ms);
+    int32_t rc = wmbt_kv_flush(c->handle->handle, c->op->deadline_ms, &pending);
+    sim_call_end(c, rc, 0);
+    if (rc == 0 && pending != 0)
+        sim_violate("abi", "flush returned 0 with %" PRIu64 " pending", pending);
+}
+
+static void stats(struct sim_call *c) {
+    char *text = sim_new(4096);
+    sim_call_begin(c, SIM_OP_STATS, -1);
+    int64_t size = wmbt_kv_stats_json(c->handle->handle, text, 4096);
+    sim_call_end(c, size, 0);
+    if (size >= 0 && size < 4096 && (text[0] != '{' || text[size - 1] != '}'))
+        sim_violate("abi", "stats are no JSON object: %.40s", text);
+}
+
+void sim_do(struct sim_thread *thread, const struct sim_op *op) {
+    struct sim_call call;
+    struct sim_call *c = &call;
+    sim_call_blocks(c, thread, op);
+    if (c->handle == NULL)
+        return;
+    switch ((enum sim_op_kind)op->kind) {
+    case SIM_OP_TURN:
+        turn(c);
+        break;
+    case SIM_OP_PUT:
+        sim_do_put(c, op->version);
+        break;
+    case SIM_OP_PUT_HOSTILE:
+        put_hostile(c);
+        break;
+    case SIM_OP_GET:
+        sim_do_get(c);
+        break;
+    case SIM_OP_GET_PARTIAL:
+        sim_do_get_partial(c);
+        break;
+    case SIM_OP_GET_INTO:
+        sim_do_get_into(c);
+        break;
+    case SIM_OP_CONTAINS:
+        sim_do_contains(c);
+        break;
+    case SIM_OP_LOOKUP:
+        (void)sim_do_lookup(c);
+        break;
+    case SIM_OP_PUT_TAIL:
+        sim_do_put_tail(c, op->version);
+        break;
+    case SIM_OP_GET_TAIL:
+        sim_do_get_tail(c);
+        break;
+    case SIM_OP_FLUSH:
+        flush(c);
+        break;
+    case SIM_OP_STATS:
+        stats(c);
+        break;
+    case SIM_OP_SLEEP:
+        sim_sleep((uint64_t)op->version * op->version * 1000000);
+        break;
+    default:
+        break;
+    }
+}

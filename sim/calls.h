@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the engines: one call into the ABI, from before it to the verdict on it. */
+#ifndef SIM_CALLS_H
+#define SIM_CALLS_H
+
+#include "engine.h"
+#include "oracle.h"
+
+struct sim_call {
+    struct sim_thread *thread;
+    const struct sim_op *op;
+    struct sim_handle *handle;
+    enum sim_op_kind kind;
+    int64_t deadline_ms;
+    uint32_t count;
+    const char **hex;      /* of the blocks asked for */
+    struct sim_key **keys; /* the same */
+    uint64_t start_ns;
+    uint64_t end_ns;
+    uint64_t damage_before; /* bytes damaged on the way so far */
+    uint64_t stopped_before;
+    bool healed; /* it began in the healed world, where nothing may fail */
+};
+
+/* The blocks op->from .. from+count of the chain. */
+void sim_call_blocks(struct sim_call *c, struct sim_thread *thread, const struct sim_op *op);
+void sim_call_begin(struct sim_call *c, enum sim_op_kind kind, int64_t deadline_ms);
+/* Time limit, last error, event. `rc` is what the call returned, `digest` of what it gave. */
+void sim_call_end(struct sim_call *c, int64_t rc, uint64_t digest);
+/* Were bytes damaged on the way during the call? */
+bool sim_call_excused(const struct sim_call *c);
+/* A judge's sentence: "rule: text", or NULL. Does not come back if there is one. */
+void sim_call_verdict(const struct sim_call *c, const char *why, const struct sim_key *key);
+
+/* calls_read.c */
+void sim_do_get(struct sim_call *c);
+void sim_do_get_partial(struct sim_call *c);
+void sim_do_get_into(struct sim_call *c);
+void sim_do_contains(struct sim_call *c);
+/* Blocks matched, 0 when it failed. */
+uint32_t sim_do_lookup(struct sim_call *c);
+void sim_do_get_tail(struct sim_call *c);
+
+/* calls_write.c */
+void sim_do_put(struct sim_call *c, uint32_t version);
+void sim_do_put_tail(struct sim_call *c, uint32_t version);
+/* The process is gone: what its threads were writing has an unknown outcome. */
+void sim_writes_orphaned(struct sim_engine *engine);
+
+#endif

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gets, lookups and tails: the call, and what its answer must be.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls.h"
+#include "fault.h"
+#include "pool.h"
+#include "report.h"
+#include "trace.h"
+
+// ---- leases
+
+static uint64_t digest_all(const uint8_t *const *bytes, const size_t *sizes, size_t count) {
+    uint64_t digest = count;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t pair[2] = {digest, bytes[i] == NULL ? 0 : sim_digest(bytes[i], sizes[i])};
+        digest = sim_digest(pair, sizeof pair);
+    }
+    return digest;
+}
+
+static void keep(const struct sim_call *c, wmbt_kv_borrow_t *borrow, const uint8_t *const *bytes,
+                 const size_t *sizes, size_t count, uint64_t digest) {
+    struct sim_engine *e = c->thread->engine;
+    struct sim_lease *l = sim_new(sizeof *l);
+    l->borrow = borrow;
+    l->bytes = bytes;
+    l->sizes = sizes;
+    if (count == 1) { // the arrays of a tail are our own
+        l->single[0] = bytes[0];
+        l->single_size[0] = sizes[0];
+        l->bytes = l->single;
+        l->sizes = l->single_size;
+    }
+    l->count = count;
+    l->digest = digest;
+    l->until_op = e->done_ops[c->thread->index] + c->op->hold;
+    l->next = e->leases[c->thread->index];
+    e->leases[c->thread->index] = l;
+}
+
+void sim_release_lease(struct sim_engine *engine, struct sim_lease *lease) {
+    (void)engine;
+    const char *why =
+        sim_judge_lease(lease->digest, digest_all(lease->bytes, lease->sizes, lease->count));
+    if (why != NULL)
+        sim_violate("lease", "%s while %zu blocks were borrowed", why + 7, lease->count);
+    sim_event("release", NULL, lease->count, lease->digest);
+    wmbt_kv_release_borrow(lease->borrow);
+}
+
+void sim_release_due(struct sim_thread *thread, bool all) {
+    struct sim_engine *e = thread->engine;
+    struct sim_lease **link = &e->leases[thread->index];
+    while (*link != NULL) {
+        struct sim_lease *l = *link;
+        if (!all && l->until_op > e->done_ops[thread->index]) {
+            link = &l->next;
+            continue;
+        }
+        *link = l->next;
+        sim_release_lease(e, l);
+    }
+}
+
+// ---- blocks
+
+static void judge_hit(const struct sim_call *c, uint32_t i, const uint8_t *bytes, size_t size) {
+    struct sim_value value = {bytes, size};
+    sim_call_verdict(c, sim_judge_hit(c->keys[i], value, c->handle->store, c->start_ns, c->end_ns),
+                     c->keys[i]);
+}
+
+static void judge_miss(const struct sim_call *c, uint32_t i) {
+    const struct sim_key *key = c->keys[i];
+    sim_call_verdict(c, sim_judge_miss(key, sim_call_excused(c), c->start_ns, c->end_ns), key);
+    c->handle->missed_ns[key->space][key->block] = c->end_ns;
+}
+
+void sim_do_get(struct sim_call *c) {
+    const uint8_t **bytes = (const uint8_t **)(uintptr_t)1;
+    const size_t *sizes = NULL;
+    wmbt_kv_borrow_t *borrow = NULL;
+    sim_call_begin(c, SIM_OP_GET, -1);
+    int32_t rc =
+        wmbt_kv_get_kv_blocks_borrowed(c->handle->handle, sim_the_universe->spaces[c->op->space],
+                                       c->hex, c->count, &bytes, &sizes, &borrow);
+    uint64_t digest = rc == 1 ? digest_all(bytes, sizes, c->count) : 0;
+    sim_call_end(c, rc, digest);
+    if (rc != 1) {
+        if ((uintptr_t)bytes != 1 || sizes != NULL || borrow != NULL)
+            sim_violate("abi", "get returned %d and wrote to its outputs", rc);
+        uint32_t could_miss = 0;
+        for (uint32_t i = 0; rc == 0 && i < c->count; i++)
+            could_miss +=
+                sim_judge_miss(c->keys[i], sim_call_excused(c), c->start_ns, c->end_ns) == NULL;
+        if (rc == 0 && could_miss == 0)
+            judge_miss(c, 0);
+        return;
+    }
+    for (uint32_t i = 0; i < c->count; i++)
+        judge_hit(c, i, bytes[i], sizes[i]);
+    keep(c, borrow, bytes, sizes, c->count, digest);
+}
+
+static void judge_healed(const struct sim_call *c, uint32_t i, int32_t status) {
+    if (c->healed && status != WMBT_KV_STATUS_OK && status != WMBT_KV_STATUS_MISS &&
+        status != WMBT_KV_STATUS_TOO_LARGE)
+        sim_violate("converges", "%s: block %u has status %d in the healed world",
+                    sim_op_name(c->kind), i, status);
+}
+
+static void judge_result(const struct sim_call *c, uint32_t i, const wmbt_kv_block_result *r) {
+    bool deadline = c->deadline_ms >= 0;
+    // A question that failed is a miss to contains: only without faults it has to know.
+    if (r->status == WMBT_KV_STATUS_MISS && (c->kind != SIM_OP_CONTAINS || c->healed))
+        judge_miss(c, i);
+    else if (r->status < 0 || r->status > WMBT_KV_STATUS_INTERNAL ||
+             (r->status == WMBT_KV_STATUS_INVALID && !deadline))
+        sim_violate("abi", "%s: block %u has status %d", sim_op_name(c->kind), i, r->status);
+    if (r->status == WMBT_KV_STATUS_MISS && r->tier != WMBT_KV_TIER_NONE)
+        sim_violate("abi", "%s: block %u has status %d and tier %d", sim_op_name(c->kind), i,
+                    r->status, r->tier);
+    judge_healed(c, i, r->status);
+}
+
+static int64_t count_ok(const wmbt_kv_block_result *results, uint32_t count) {
+    int64_t ok = 0;
+    for (uint32_t i = 0; i < count; i++)
+        ok += results[i].status == WMBT_KV_STATUS_OK;
+    return ok;
+}
+
+void sim_do_get_partial(struct sim_call *c) {
+    wmbt_kv_block_result *results = sim_new(c->count * sizeof *results);
+    const uint8_t **bytes = NULL;
+    const size_t *sizes = NULL;
+    wmbt_kv_borrow_t *borrow = NULL;
+    sim_call_begin(c, SIM_OP_GET_PARTIAL, c->op->deadline_ms);
+    int64_t rc = wmbt_kv_get_kv_blocks_partial(
+        c->handle->handle, sim_the_universe->spaces[c->op->space], c->hex, c->count, c->deadline_ms,
+        results, &bytes, &sizes, &borrow);
+    uint64_t digest = rc >= 0 ? digest_all(bytes, sizes, c->count) : 0;
+    sim_call_end(c, rc, digest);
+    if (rc < 0)
+        return;
+    if (rc != count_ok(results, c->count))
+        sim_violate("abi", "partial get returned %" PRId64 ", not the number of its blocks", rc);
+    for (uint32_t i = 0; i < c->count; i++) {
+        judge_result(c, i, &results[i]);
+        if (results[i].status != WMBT_KV_STATUS_OK)
+            continue;
+        if (results[i].length != sizes[i])
+            sim_violate("abi", "partial get: two lengths for block %u", i);
+        judge_hit(c, i, bytes[i], sizes[i]);
+    }
+    keep(c, borrow, bytes, sizes, c->count, digest);
+}
+
+void sim_do_get_into(struct sim_call *c) {
+    wmbt_kv_block_result *results = sim_new(c->count * sizeof *results);
+    uint8_t **buffers = sim_new(c->count * sizeof *buffers);
+    size_t *capacities = sim_new(c->count * sizeof *capacities);
+    for (uint32_t i = 0; i < c->count; i++) { // one in five is too small for most versions
+        capacities[i] = sim_the_universe->sizes[c->keys[i]->block] + 97;
+        if (i % 5 == 4)
+            capacities[i] = capacities[i] / 2;
+        buffers[i] = sim_new(capacities[i] + 8);
+        memset(buffers[i] + capacities[i], 0x5a, 8);
+    }
+    sim_call_begin(c, SIM_OP_GET_INTO, c->op->deadline_ms);
+    int64_t rc =
+        wmbt_kv_get_kv_blocks_into(c->handle->handle, sim_the_universe->spaces[c->op->space],
+                                   c->hex, c->count, c->deadline_ms, buffers, capacities, results);
+    sim_call_end(c, rc, 0);
+    if (rc < 0)
+        return;
+    if (rc != count_ok(results, c->count))
+        sim_violate("abi", "get into returned %" PRId64 ", not the number of its blocks", rc);
+    for (uint32_t i = 0; i < c->count; i++) {
+        for (uint32_t k = 0; k < 8; k++) {
+            if (buffers[i][capacities[i] + k] != 0x5a)
+                sim_violate("abi", "get into wrote past buffer %u", i);
+        }
+        judge_result(c, i, &results[i]);
+        if (results[i].status == WMBT_KV_STATUS_OK)
+            judge_hit(c, i, buffers[i], results[i].length);
+        if (results[i].status == WMBT_KV_STATUS_TOO_LARGE && results[i].length <= capacities[i])
+            sim_violate("abi", "get into: block %u fits and was refused", i);
+    }
+}
+
+static uint64_t listing_reach_ns(const struct sim_handle *h) {
+    uint64_t oldest = 31ull * 1000000000u; // how far back a stale listing may look
+    return h->opened_ns > oldest ? h->opened_ns - oldest : 0;
+}
+
+void sim_do_contains(struct sim_call *c) {
+    wmbt_kv_block_result *results = sim_new(c->count * sizeof *results);
+    sim_call_begin(c, SIM_OP_CONTAINS, c->op->deadline_ms);
+    int64_t rc = wmbt_kv_contains_blocks(c->handle->handle, sim_the_universe->spaces[c->op->space],
+                                         c->hex, c->count, c->deadline_ms, results);
+    sim_call_end(c, rc, 0);
+    for (uint32_t i = 0; rc >= 0 && i < c->count; i++) {
+        judge_result(c, i, &results[i]);
+        if (results[i].status == WMBT_KV_STATUS_OK &&
+            !sim_key_present_sometime(c->keys[i], listing_reach_ns(c->handle), c->end_ns))
+            sim_call_verdict(c, "lookup: contains a block that was never there", c->keys[i]);
+    }
+}
+
+// A full index, or one that got no memory, forgets.
+static bool may_forget(const struct sim_call *c) {
+    return c->thread->process->memory_failures > 0 ||
+           c->thread->engine->plan->index_nodes < SIM_SPACES_MAX * SIM_BLOCKS_MAX;
+}
+
+uint32_t sim_do_lookup(struct sim_call *c) {
+    char text[64] = "";
+    size_t matched = SIZE_MAX;
+    sim_call_begin(c, SIM_OP_LOOKUP, -1);
+    int32_t rc =
+        wmbt_kv_lookup_block_prefix(c->handle->handle, sim_the_universe->spaces[c->op->space],
+                                    c->hex, c->count, &matched, text, sizeof text);
+    sim_call_end(c, rc, matched);
+    if (rc != 0) {
+        if (rc != -1 || matched != SIZE_MAX || text[0] == 0)
+            sim_violate("abi", "lookup returned %d, matched %zu, \"%s\"", rc, matched, text);
+        return 0;
+    }
+    if (text[0] != 0)
+        sim_violate("abi", "lookup wrote an error and succeeded: %s", text);
+    uint64_t *missed = sim_new(c->count * sizeof *missed);
+    for (uint32_t i = 0; i < c->count; i++)
+        missed[i] = c->handle->missed_ns[c->keys[i]->space][c->keys[i]->block];
+    uint64_t damaged = sim_fault_last_ns(SIM_FAULT_OBJECT_TRUNCATED);
+    if (sim_fault_last_ns(SIM_FAULT_OBJECT_CORRUPT) > damaged)
+        damaged = sim_fault_last_ns(SIM_FAULT_OBJECT_CORRUPT);
+    struct sim_lookup l = {c->keys,          c->count,     (uint32_t)matched,
+                           c->handle->store, missed,       listing_reach_ns(c->handle),
+                           damaged,          may_forget(c)};
+    uint32_t at = 0;
+    const char *why = sim_judge_lookup(&l, c->start_ns, c->end_ns, &at);
+    sim_call_verdict(c, why, c->keys[at < c->count ? at : 0]);
+    return (uint32_t)matched;
+}
+
+// ---- tails
+
+void sim_do_get_tail(struct sim_call *c) {
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    wmbt_kv_borrow_t *borrow = NULL;
+    char text[64] = "";
+    const char *tip = c->hex[c->count - 1];
+    const struct sim_key *of = c->keys[c->count - 1];
+    struct sim_key *key = sim_model_key(of->bucket, of->space, of->block, true);
+    sim_call_begin(c, SIM_OP_GET_TAIL, -1);
+    int32_t rc =
+        wmbt_kv_get_raw_tail_borrowed(c->handle->handle, sim_the_universe->spaces[c->op->space],
+                                      tip, &bytes, &size, &borrow, text, sizeof text);
+    uint64_t digest = rc == 1 ? digest_all(&bytes, &size, 1) : 0;
+    sim_call_end(c, rc, digest);
+    if (rc < 0)
+        return;
+    uint64_t fresh = c->thread->engine->plan->tail_fresh_ms * 1000000ull;
+    fresh += fresh / 1000; // clocks drift
+    struct sim_value value = {rc == 1 ? bytes : NULL, size};
+    sim_call_verdict(c,
+                     sim_judge_tail(key, value, c->handle->store, fresh, sim_call_excused(c),
+                                    c->start_ns, c->end_ns),
+                     key);
+    if (rc == 1)
+        keep(c, borrow, &bytes, &size, 1, digest);
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The healed world: nothing fails any more and nobody writes. Every handle that lived through the
+// faults has to see what is there: all of it, and nothing else.
+#include <string.h>
+
+#include "calls.h"
+#include "flight.h"
+#include "pool.h"
+#include "report.h"
+
+#define GROUP 24u
+
+// Asks in groups for every block of the namespace: present means OK, absent means a miss (the
+// judges of sim_do_get_partial see to the misses).
+static void verify_blocks(struct sim_thread *t, struct sim_handle *h, uint32_t handle,
+                          uint32_t space) {
+    const struct sim_universe *u = sim_the_universe;
+    for (uint32_t from = 0; from < u->block_count; from += GROUP) {
+        struct sim_op op = {.kind = SIM_OP_GET_PARTIAL,
+                            .handle = (uint8_t)handle,
+                            .space = (uint8_t)space,
+                            .count = 1,
+                            .deadline_ms = -1};
+        struct sim_call c;
+        sim_call_blocks(&c, t, &op);
+        c.count = u->block_count - from < GROUP ? u->block_count - from : GROUP;
+        c.hex = sim_new(c.count * sizeof *c.hex);
+        c.keys = sim_new(c.count * sizeof *c.keys);
+        for (uint32_t i = 0; i < c.count; i++) {
+            c.hex[i] = u->hex[from + i];
+            c.keys[i] = sim_model_key(h->bucket, space, from + i, false);
+        }
+        sim_do_get_partial(&c);
+        sim_release_due(t, true);
+    }
+}
+
+// After the gets above the index knows what was there all the time since.
+static void verify_lookup(struct sim_thread *t, uint32_t handle, uint32_t space, uint32_t chain,
+                          uint64_t since_ns) {
+    struct sim_op op = {.kind = SIM_OP_LOOKUP,
+                        .handle = (uint8_t)handle,
+                        .space = (uint8_t)space,
+                        .chain = (uint16_t)chain,
+                        .count = SIM_CHAIN_MAX,
+                        .deadline_ms = -1};
+    struct sim_call c;
+    sim_call_blocks(&c, t, &op);
+    uint32_t present = 0;
+    while (present < c.count && sim_key_present_throughout(c.keys[present], since_ns, sim_now()))
+        present++;
+    uint32_t matched = sim_do_lookup(&c);
+    bool forgets = t->process->memory_failures > 0 || t->engine->plan->index_nodes < 2000;
+    if (matched < present && !forgets)
+        sim_violate("converges", "lookup counts %u blocks of chain %u, %u are there", matched,
+                    chain, present);
+}
+
+static void verify_tail(struct sim_thread *t, uint32_t handle, uint32_t space, uint32_t chain) {
+    struct sim_op op = {.kind = SIM_OP_GET_TAIL,
+                        .handle = (uint8_t)handle,
+                        .space = (uint8_t)space,
+                        .chain = (uint16_t)chain,
+                        .count = SIM_CHAIN_MAX};
+    struct sim_call c;
+    sim_call_blocks(&c, t, &op);
+    sim_do_get_tail(&c);
+    sim_release_due(t, true);
+}
+
+static void verify_put(struct sim_thread *t, uint32_t handle, uint32_t version) {
+    struct sim_op op = {
+        .kind = SIM_OP_PUT, .handle = (uint8_t)handle, .count = SIM_CHAIN_MAX, .deadline_ms = -1};
+    struct sim_call c;
+    sim_call_blocks(&c, t, &op);
+    sim_do_put(&c, version);
+    sim_do_get(&c);
+    sim_release_due(t, true);
+}
+
+void sim_verify(struct sim_thread *t) {
+    const struct sim_engine *e = t->engine;
+    for (uint32_t i = 0; i < e->plan->handles; i++) {
+        struct sim_handle *h = e->handles[i];
+        if (h == NULL)
+            sim_violate("converges", "a handle cannot be opened in a healed world");
+        for (uint32_t space = 0; space < sim_the_universe->space_count; space++) {
+            uint64_t since = sim_now();
+            verify_blocks(t, h, i, space);
+            for (uint32_t chain = 0; chain < sim_the_universe->chain_count; chain++) {
+                verify_lookup(t, i, space, chain, since);
+                verify_tail(t, i, space, chain);
+            }
+        }
+        verify_put(t, i, 500 + e->index);
+    }
+}
