@@ -52,8 +52,8 @@ CFLAGS += --coverage
 LDFLAGS += --coverage
 endif
 
-LIBS := -lzstd -lxxhash -lpthread
-PC_PRIVATE_REQUIRES := libzstd libxxhash
+LIBS := -lzstd -lxxhash -lssl -lcrypto -lpthread
+PC_PRIVATE_REQUIRES := libzstd libxxhash openssl
 PC_PRIVATE_LIBS := -lpthread
 
 # BLAKE3: the system's libblake3 where pkg-config knows it, else the official sources that Debian

@@ -192,14 +192,6 @@ static void shutdown_wakes_a_blocked_accept(void **state) {
     env->net->close(env, listener);
 }
 
-static void tls_says_that_it_is_not_here(void **state) {
-    (void)state;
-    struct wk_tls *tls;
-    const struct wk_tls_config config = {0};
-    assert_int_equal(env->net->tls_create(env, &config, false, &tls, &err), WK_UNAVAILABLE);
-    assert_non_null(strstr(err.text, "TLS"));
-}
-
 /* ---- UNIX sockets and segments ----------------------------------------------------------- */
 
 static char place[64];
@@ -338,7 +330,6 @@ int main(void) {
         cmocka_unit_test(a_closed_peer_is_an_error_and_no_signal),
         cmocka_unit_test(refusals_name_the_address),
         cmocka_unit_test(shutdown_wakes_a_blocked_accept),
-        cmocka_unit_test(tls_says_that_it_is_not_here),
         cmocka_unit_test(unix_paths_are_checked),
         cmocka_unit_test(a_segment_travels_and_is_sealed),
         cmocka_unit_test(descriptors_nobody_asked_for_are_closed),

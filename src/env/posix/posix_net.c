@@ -3,11 +3,8 @@
  * Stream sockets. All of them are non-blocking, and every wait is a poll with what is left of the
  * deadline: try first, wait only when the kernel has nothing, so that a ready socket costs one
  * system call.
- *
- * TLS is not here yet: the doors answer that they are closed. It comes with its first user, the
- * daemon.
  */
-#include "env/posix/posix_socket.h"
+#include "env/posix/posix_tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,12 +65,14 @@ static enum wk_status adopt(struct wk_env *env, int fd, struct wk_socket **out,
         close(fd);
         return wk_posix_fail(err, ENOMEM, "socket", NULL);
     }
-    socket->fd = fd;
+    *socket = (struct wk_socket){.fd = fd};
     *out = socket;
     return WK_OK;
 }
 
 static void net_close(struct wk_env *env, struct wk_socket *socket) {
+    if (socket->tls != NULL)
+        wk_posix_tls_end(env, socket);
     close(socket->fd);
     wk_release(env, WK_MEM_HANDLE, socket, sizeof *socket);
 }
@@ -176,8 +175,6 @@ static enum wk_status finish_connect(struct wk_env *env, struct wk_socket *socke
 static enum wk_status net_connect(struct wk_env *env, const struct wk_address *address,
                                   struct wk_tls *tls, uint64_t deadline_ns, struct wk_socket **out,
                                   struct wk_error *err) {
-    if (tls != NULL)
-        return wk_fail(err, WK_INVALID, "connect: no TLS context can exist in this build");
     struct wk_socket *socket;
     enum wk_status status = make(env, address, &socket, err);
     if (status != WK_OK)
@@ -193,6 +190,8 @@ static enum wk_status net_connect(struct wk_env *env, const struct wk_address *a
         else
             status = fail_at(env, err, errno, "connect to", address);
     }
+    if (status == WK_OK && tls != NULL)
+        status = wk_posix_tls_start(env, socket, tls, false, deadline_ns, err);
     if (status != WK_OK) {
         net_close(env, socket);
         return status;
@@ -206,6 +205,8 @@ static enum wk_status net_connect(struct wk_env *env, const struct wk_address *a
 static enum wk_status net_read(struct wk_env *env, struct wk_socket *socket, void *to, size_t size,
                                uint64_t deadline_ns, size_t *out_size, struct wk_error *err) {
     (void)env;
+    if (socket->tls != NULL)
+        return wk_posix_tls_read(socket, to, size, deadline_ns, out_size, err);
     for (;;) {
         ssize_t got = recv(socket->fd, to, size, 0);
         if (got >= 0) {
@@ -234,6 +235,9 @@ static enum wk_status net_writev(struct wk_env *env, struct wk_socket *socket,
         *out_size = 0;
         return WK_OK;
     }
+    if (socket->tls != NULL)
+        return wk_posix_tls_write(socket, wk_span(pieces[0].iov_base, pieces[0].iov_len),
+                                  deadline_ns, out_size, err);
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = piece_count};
     for (;;) {
         ssize_t sent = sendmsg(socket->fd, &message, SEND_FLAGS);
@@ -254,26 +258,15 @@ static enum wk_status net_writev(struct wk_env *env, struct wk_socket *socket,
 
 static void net_shutdown(struct wk_env *env, struct wk_socket *socket) {
     (void)env;
+    if (socket->tls != NULL)
+        wk_posix_tls_shutdown(socket);
     shutdown(socket->fd, SHUT_RDWR);
-}
-
-/* ---- TLS: the closed doors --------------------------------------------------------------- */
-
-static enum wk_status net_tls_create(struct wk_env *env, const struct wk_tls_config *config,
-                                     bool server, struct wk_tls **out, struct wk_error *err) {
-    (void)env, (void)config, (void)server, (void)out;
-    return wk_fail(err, WK_UNAVAILABLE, "TLS is not part of this build");
-}
-
-static void net_tls_release(struct wk_env *env, struct wk_tls *tls) {
-    (void)env, (void)tls;
 }
 
 static enum wk_status net_tls_accept(struct wk_env *env, struct wk_socket *socket,
                                      struct wk_tls *tls, uint64_t deadline_ns,
                                      struct wk_error *err) {
-    (void)env, (void)socket, (void)tls, (void)deadline_ns;
-    return wk_fail(err, WK_UNAVAILABLE, "TLS is not part of this build");
+    return wk_posix_tls_start(env, socket, tls, true, deadline_ns, err);
 }
 
 const struct wk_env_net wk_posix_net = {
@@ -285,8 +278,8 @@ const struct wk_env_net wk_posix_net = {
     .local_address = net_local_address,
     .accept = net_accept,
     .connect = net_connect,
-    .tls_create = net_tls_create,
-    .tls_release = net_tls_release,
+    .tls_create = wk_posix_tls_create,
+    .tls_release = wk_posix_tls_release,
     .tls_accept = net_tls_accept,
     .read = net_read,
     .writev = net_writev,

@@ -9,8 +9,11 @@
 struct sockaddr;
 struct sockaddr_storage;
 
+struct wk_tls_session;
+
 struct wk_socket {
-    int fd; /* not blocking: every wait is a poll with a deadline */
+    int fd;                     /* not blocking: every wait is a poll with a deadline */
+    struct wk_tls_session *tls; /* NULL: plain */
 };
 
 struct wk_shm {
