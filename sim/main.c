@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "env/cpu.h"
 #include "report.h"
 #include "shrink.h"
 #include "sweep.h"
@@ -24,6 +25,7 @@ static const char usage[] =
     "  --list-marks              places in the sources, and in how many of the seeds each was "
     "reached\n"
     "  --keep-going              a line per seed that fails, and go on\n"
+    "  --cpu-features MASK       only these of the processor (env/cpu.h); changes no hash\n"
     "  --require-coverage        a class or mark that was not reached is a failure\n"
     "exit: 0 all well, 1 a rule was violated, 2 not deterministic, 3 gap in coverage, 4 usage or\n"
     "the simulator itself\n"
@@ -106,6 +108,8 @@ static enum what parse(struct sim_options *o, int argc, char **argv) {
         } else if (strcmp(name, "--check-determinism") == 0) {
             range(o, value);
             what = DETERMINISM;
+        } else if (strcmp(name, "--cpu-features") == 0) {
+            wk_cpu_features_limit((uint32_t)whole_number(value));
         } else {
             fail_usage(name);
         }

@@ -4,6 +4,7 @@
 #   make sim            build/wombatkv-sim
 #   make sim-smoke      a few seconds of seeds, part of `make test`
 #   make sim-sweep      2,000 seeds with coverage, determinism on 100
+#   make sim-variants   the same hashes from other compilers, options and processor paths
 
 SIM_CORE_SRC := $(CORE_SRC) $(wildcard src/env/*.c src/env/dir/*.c src/env/callbacks/*.c)
 SIM_OWN_SRC := $(filter-out sim/main.c,$(wildcard sim/*.c))
@@ -18,6 +19,19 @@ SIM_LIBS := -lzstd -lxxhash $(filter-out -lzstd -lxxhash -lpthread -lcurl -lssl 
 .PHONY: sim
 all: $(B)/wombatkv-sim
 sim: $(B)/wombatkv-sim ## the simulator
+
+SIM_SMOKE_SEEDS ?= 1..150
+SIM_SWEEP_SEEDS ?= 1..2000
+
+.PHONY: sim-smoke sim-sweep sim-variants
+sim-smoke: $(B)/wombatkv-sim ## some seeds and all capsules
+	$(Q)scripts/sim-capsules $(B)/wombatkv-sim
+	$(Q)$(B)/wombatkv-sim --seeds $(SIM_SMOKE_SEEDS)
+sim-sweep: $(B)/wombatkv-sim ## 2,000 seeds, every fault class and mark reached; 100 seeds twice
+	$(Q)$(B)/wombatkv-sim --seeds $(SIM_SWEEP_SEEDS) --list-faults --list-marks --require-coverage
+	$(Q)$(B)/wombatkv-sim --check-determinism 1..100
+sim-variants: ## gcc and clang, -O0 and -O2, sanitizers and every CRC path give the same hashes
+	$(Q)scripts/sim-variants
 
 $(B)/wombatkv-sim: $(SIM_MAIN_OBJ) $(B)/sim/libsim.a
 	$(call say,LD,$@)

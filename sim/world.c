@@ -16,7 +16,7 @@
 
 static void make_buckets(const struct sim_plan *plan) {
     for (uint32_t i = 0; i < plan->bucket_count; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "bucket-%u", i);
         struct sim_bucket *b = sim_bucket(name);
         const struct sim_bucket_plan *p = &plan->buckets[i];
