@@ -204,11 +204,12 @@ struct sim_process *sim_enter(struct wk_env *env, uint64_t cost_ns) {
         return p;
     if (self->process != p)
         sim_violate("environment", "%s calls into the environment of %s", self->label, p->name);
-    sim_buffers_drain(self);
     p->calls++;
     if (p->calls == p->crash_at_call)
         sim_process_crash(p, "planned");
+    // Others may run before the stores leave: only the call itself, an unlock say, orders them.
     sim_point(SIM_POINT_CALL, cost_ns * p->slow);
+    sim_buffers_drain(self);
     return p;
 }
 

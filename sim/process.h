@@ -93,7 +93,7 @@ void sim_host_crash(struct sim_host *host, const char *why);
 void sim_process_exit(struct sim_process *p);
 void sim_process_stop(struct sim_process *p, uint64_t for_ns);
 
-/* Start of every environment call: stores leave, time passes, others may run, crashes happen. */
+/* Start of every environment call: crashes happen, time passes, others may run, stores leave. */
 struct sim_process *sim_enter(struct wk_env *env, uint64_t cost_ns);
 
 /* Its monotonic clock, and back: deadlines are in its time, timers in the world's. */
