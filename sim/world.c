@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "fault.h"
 #include "flight.h"
+#include "index_rig.h"
 #include "model.h"
 #include "pool.h"
 #include "report.h"
@@ -63,6 +64,8 @@ static void heal(void) {
     sim_wake("healing", NULL, UINT32_MAX);
 }
 
+static uint64_t engine_switches; // the rig's are not what makes a seed standard
+
 static void world_main(void *arg) {
     const struct sim_plan *plan = arg;
     for (uint32_t i = 0; i < plan->engine_count; i++)
@@ -74,6 +77,8 @@ static void world_main(void *arg) {
     heal();
     while (!sim_engines_gone())
         sim_sleep(20000000);
+    engine_switches = sim_sched_stats().switches;
+    sim_index_rig(sim_process_create(sim_host_at(0), "index-rig"), plan->seed);
     sim_finish();
 }
 
@@ -92,6 +97,7 @@ void sim_world_run(const struct sim_plan *plan, struct sim_result *result) {
     make_buckets(plan);
     sim_engines_reset(plan, universe);
     sim_chaos_reset(plan);
+    engine_switches = 0;
     spawn("world", world_main, (void *)(uintptr_t)plan);
     sim_run();
     memset(result, 0, sizeof *result);
@@ -99,7 +105,7 @@ void sim_world_run(const struct sim_plan *plan, struct sim_result *result) {
     result->events = sim_trace_count();
     result->hash = sim_trace_hash();
     result->calls = sim_calls_made();
-    result->switches = sim_sched_stats().switches;
+    result->switches = engine_switches != 0 ? engine_switches : sim_sched_stats().switches;
     result->faults = sim_fault_classes();
     result->restarts = count_restarts();
     result->virtual_ns = sim_now();
