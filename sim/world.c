@@ -33,7 +33,7 @@ static void make_buckets(const struct sim_plan *plan) {
 
 static void make_hosts(const struct sim_plan *plan) {
     for (uint32_t i = 0; i < plan->hosts; i++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "host-%u", i);
         (void)sim_host_create(name);
     }

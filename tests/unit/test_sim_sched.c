@@ -45,6 +45,7 @@ static void assert_violated(const char *rule) {
 
 /* ---- random streams */
 
+/* SIM-2 */
 static void streams_of_two_names_differ_and_repeat(void **state) {
     (void)state;
     struct sim_rng a, b, again;
@@ -150,6 +151,7 @@ static void mutexes_exclude_under_every_strategy(void **state) {
     }
 }
 
+/* SIM-1 */
 static void a_seed_gives_the_same_hash_again_and_another_seed_another(void **state) {
     (void)state;
     struct sim_hash hashes[3];
@@ -195,6 +197,7 @@ static void wait_for_ever(void *arg) {
     (void)env->threads->cond_wait(env, &c->cond, &c->mutex, WK_FOREVER);
 }
 
+/* SIM-5 */
 static void waiting_for_nobody_is_a_deadlock(void **state) {
     (void)state;
     struct counter c;
@@ -264,6 +267,7 @@ static void end_with_lock(void *arg) {
     sim_thread_ends();
 }
 
+/* SIM-5 */
 static void misuse_of_locks_is_a_violation(void **state) {
     (void)state;
     void (*const misuses[])(void *) = {unlock_unheld, lock_twice, destroy_held, lock_uninitialised,
@@ -298,6 +302,7 @@ static void release_twice(void *arg) {
     wk_release(env, WK_MEM_HANDLE, p, 100);
 }
 
+/* SIM-5 */
 static void misuse_of_memory_is_a_violation(void **state) {
     (void)state;
     void (*const misuses[])(void *) = {release_wrong_size, release_wrong_owner, release_twice};
@@ -401,6 +406,7 @@ static void crash_it(void *arg) {
     sim_process_crash(process, "test");
 }
 
+/* SIM-5 */
 static void a_crashed_process_stops_and_its_memory_is_gone(void **state) {
     (void)state;
     world(1, plain);
@@ -456,6 +462,7 @@ static uint32_t message_passing(enum wk_order order) {
     return broken;
 }
 
+/* SIM-3 */
 static void a_relaxed_flag_may_overtake_its_data_a_released_one_never(void **state) {
     (void)state;
     assert_true(message_passing(WK_RELAXED) > 0);
@@ -490,6 +497,7 @@ static uint32_t both_blind(enum wk_order order) {
     return blind;
 }
 
+/* SIM-3 */
 static void only_seq_cst_keeps_two_from_missing_each_other(void **state) {
     (void)state;
     assert_true(both_blind(WK_ACQ_REL) > 0);

@@ -109,6 +109,7 @@ static void look_after(void *arg) {
     seen->mixed = olds > 0 && olds < 4096;
 }
 
+/* SIM-4 */
 static void power_loss_keeps_what_was_synced_and_any_part_of_the_rest(void **state) {
     (void)state;
     uint32_t mixed = 0, name_kept = 0, name_lost = 0;
@@ -169,6 +170,7 @@ static void look_at_name(void *arg) {
     assert_int_equal(size, 1);
 }
 
+/* SIM-4 */
 static void a_rename_is_kept_or_lost_as_one(void **state) {
     (void)state;
     uint32_t old = 0, new = 0;
