@@ -213,8 +213,8 @@ deps-dev: ## installs what the tests need, too
 test: deps-dev ## everything that must hold, in about three minutes
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) test-build
 	$(Q)$(MAKE) --no-print-directory test-run
-demo: deps ## the main job, on a directory: prefill, save, kill -9, restore
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) lib $(B)/examples/demo
+demo: deps ## the main job, on a directory: prefill, save, kill -9, restore; then a bug found by seed
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) lib $(B)/examples/demo $(B)/wombatkv-sim-planted
 	$(Q)scripts/demo $(B)
 
 .PHONY: test-build test-run

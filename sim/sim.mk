@@ -24,7 +24,8 @@ SIM_SMOKE_SEEDS ?= 1..150
 SIM_SWEEP_SEEDS ?= 1..2000
 
 .PHONY: sim-smoke sim-sweep sim-variants
-sim-smoke: $(B)/wombatkv-sim ## some seeds and all capsules
+sim-smoke: $(B)/wombatkv-sim $(B)/wombatkv-sim-planted ## some seeds and all capsules
+	$(Q)tests/sim/command-line $(B)/wombatkv-sim $(B)/wombatkv-sim-planted
 	$(Q)scripts/sim-capsules $(B)/wombatkv-sim
 	$(Q)$(B)/wombatkv-sim --seeds $(SIM_SMOKE_SEEDS)
 sim-sweep: $(B)/wombatkv-sim ## 2,000 seeds, every fault class and mark reached; 100 seeds twice
@@ -36,6 +37,17 @@ sim-variants: ## gcc and clang, -O0 and -O2, sanitizers and every CRC path give 
 $(B)/wombatkv-sim: $(SIM_MAIN_OBJ) $(B)/sim/libsim.a
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $(LDFLAGS) $(SIM_MAIN_OBJ) $(B)/sim/libsim.a $(SIM_LIBS)
+
+# The same with one bug of sim/plants.def: shows what finding one looks like.
+SIM_SHOWN_PLANT := 1
+SIM_SHOWN_FILE := src/store/known
+$(B)/sim/planted.o: $(SIM_SHOWN_FILE).c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SIM_CPPFLAGS) -DWK_PLANT=$(SIM_SHOWN_PLANT) $(CFLAGS) -c $< -o $@
+$(B)/wombatkv-sim-planted: $(B)/sim/planted.o $(SIM_MAIN_OBJ) $(B)/sim/libsim.a
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $(LDFLAGS) $(B)/sim/planted.o $(SIM_MAIN_OBJ) $(B)/sim/libsim.a $(SIM_LIBS)
 
 $(B)/sim/libsim.a: $(SIM_OWN_OBJ) $(SIM_CORE_OBJ) $(BLAKE3_OBJ)
 	$(call say,AR,$@)
