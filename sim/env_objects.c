@@ -49,7 +49,7 @@ static void settle(struct wk_object_result *r, enum wk_object_class class, const
 }
 
 static bool wrapped(const struct sim_version *v) {
-    return v->size >= 10 && memcmp(v->body, "WBZ1", 4) == 0;
+    return v->size >= 10 && memcmp(v->body, "WBZ1", 4) == 0 && v->damaged == 0;
 }
 
 // Copies the body into the caller's room, perhaps damaged; others may run while it is half there.

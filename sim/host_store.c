@@ -88,7 +88,8 @@ static int host_get(void *ctx, const uint8_t *key, size_t key_len, uint8_t **out
         return leave(s, 1, "host.get", name);
     *out = give(s, v->body, v->size);
     *out_len = v->size;
-    if (v->size >= 10 && memcmp(v->body, "WBZ1", 4) == 0 && sim_fault(SIM_FAULT_OBJECT_CORRUPT)) {
+    bool has_own = v->size >= 10 && memcmp(v->body, "WBZ1", 4) == 0 && v->damaged == 0;
+    if (has_own && sim_fault(SIM_FAULT_OBJECT_CORRUPT)) {
         struct sim_rng *rng = sim_fault_rng(SIM_FAULT_OBJECT_CORRUPT);
         uint64_t at = sim_rng_below(rng, v->size);
         (*out)[at] ^= (uint8_t)(1u << sim_rng_below(rng, 8));

@@ -13,7 +13,7 @@
 #include "sched.h"
 
 #define RING_EVENTS 512u
-#define TEXT_BYTES  72u
+#define TEXT_BYTES  128u
 
 struct shown {
     uint64_t number;
