@@ -211,6 +211,17 @@ void sim_do_contains(struct sim_call *c) {
     }
 }
 
+static uint64_t last_damage_ns(void) {
+    static const enum sim_fault kinds[] = {SIM_FAULT_OBJECT_TRUNCATED, SIM_FAULT_OBJECT_CORRUPT,
+                                           SIM_FAULT_DISK_BIT_ROT, SIM_FAULT_DISK_READ_ERROR};
+    uint64_t last = 0;
+    for (uint32_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        uint64_t at = sim_fault_last_ns(kinds[i]);
+        last = at > last ? at : last;
+    }
+    return last;
+}
+
 // A full index, or one that got no memory, forgets.
 static bool may_forget(const struct sim_call *c) {
     return c->thread->process->memory_failures > 0 ||
@@ -235,9 +246,7 @@ uint32_t sim_do_lookup(struct sim_call *c) {
     uint64_t *missed = sim_new(c->count * sizeof *missed);
     for (uint32_t i = 0; i < c->count; i++)
         missed[i] = c->handle->missed_ns[c->keys[i]->space][c->keys[i]->block];
-    uint64_t damaged = sim_fault_last_ns(SIM_FAULT_OBJECT_TRUNCATED);
-    if (sim_fault_last_ns(SIM_FAULT_OBJECT_CORRUPT) > damaged)
-        damaged = sim_fault_last_ns(SIM_FAULT_OBJECT_CORRUPT);
+    uint64_t damaged = last_damage_ns();
     struct sim_lookup l = {c->keys,          c->count,     (uint32_t)matched,
                            c->handle->store, missed,       listing_reach_ns(c->handle),
                            damaged,          may_forget(c)};
