@@ -97,7 +97,7 @@ BENCH_BIN := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
 # ---- library ----------------------------------------------------------------------------------
 
 .PHONY: all
-all: lib
+all: lib $(B)/wombatkv-sim
 
 .PHONY: lib
 lib: $(B)/libwombatkv.so $(B)/libwombatkv.so.$(SOVERSION) $(B)/libwombatkv.a ## the shared and the static library
@@ -218,8 +218,8 @@ demo: deps ## the main job, on a directory: prefill, save, kill -9, restore; the
 	$(Q)scripts/demo $(B)
 
 .PHONY: test-build test-run
-test-build: lib $(UNIT_BIN)
-test-run: unit audit check-exports check-specs
+test-build: lib $(UNIT_BIN) $(B)/wombatkv-sim $(B)/wombatkv-sim-planted
+test-run: unit audit check-exports check-specs sim-smoke
 
 # ---- examples ---------------------------------------------------------------------------------
 
