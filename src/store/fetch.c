@@ -422,8 +422,10 @@ static void claim(struct item *it, const struct wk_claim_rule *rule) {
     }
 }
 
-static void claim_open(struct fetch *f, bool may_join) {
-    struct wk_claim_rule rule = {may_join, f->call->fresh_after_ns};
+static void claim_open(struct fetch *f, bool first, bool may_join) {
+    /* A second time only a flight of this call's time will do. */
+    struct wk_claim_rule rule = {may_join, f->call->fresh_after_ns,
+                                 first ? f->call->fresh_after_ns : f->start_ns};
     for (size_t i = 0; i < f->count; i++)
         if (f->items[i].state == ITEM_OPEN)
             claim(&f->items[i], &rule);
@@ -467,6 +469,7 @@ static void wait_for(struct item *it, uint64_t deadline_ns) {
     enum wk_status status = WK_OK;
     struct wk_entry *entry;
     char text[WK_FLIGHT_TEXT_BYTES];
+    uint64_t flown_ns = it->flight->started_ns;
     bool answered =
         wk_flight_wait(&s->flights, it->flight, f->stop ? 0 : deadline_ns, &status, &entry, text);
     it->flight = NULL;
@@ -476,6 +479,10 @@ static void wait_for(struct item *it, uint64_t deadline_ns) {
     } else if (status == WK_OK) {
         wk_count(&s->counters.hits_joined, 1);
         item_answer(it, entry, WK_TIER_OBJECT);
+    } else if (status == WK_MISS && !f->stop && flown_ns < f->start_ns) {
+        /* It may have been answered before this call began, and a put acknowledged in between. */
+        WK_MARK("fetch.joined_miss_asked_again");
+        it->state = ITEM_OPEN;
     } else if (status == WK_MISS || f->stop) {
         item_done(it, WK_MISS);
     } else {
@@ -531,7 +538,7 @@ static void fill_items(struct fetch *f) {
 
 static void fetch_rounds(struct fetch *f) {
     for (uint32_t round = 0; any_open(f) && !f->stop; round++) {
-        claim_open(f, round < ROUNDS_JOINING);
+        claim_open(f, round == 0, round < ROUNDS_JOINING);
         if (!f->stop)
             reserve_led(f);
         fetch_led(f);

@@ -29,11 +29,11 @@ static struct wk_flight **bucket_of(struct wk_flights *flights, uint64_t hash) {
 }
 
 static struct wk_flight *find_joinable(struct wk_flights *flights, const struct wk_store_key *key,
-                                       uint64_t hash, uint64_t epoch, uint64_t fresh_after_ns) {
+                                       uint64_t hash, uint64_t epoch, uint64_t after_ns) {
     for (struct wk_flight *f = *bucket_of(flights, hash); f != NULL; f = f->next) {
         if (f->hash != hash || !wk_store_key_equal(&f->key, key))
             continue;
-        if ((WK_PLANTED(3) || f->epoch == epoch) /* plant 3 */ && f->started_ns >= fresh_after_ns)
+        if ((WK_PLANTED(3) || f->epoch == epoch) /* plant 3 */ && f->started_ns >= after_ns)
             return f;
         WK_MARK("flight.not_joined_across_epoch");
     }
@@ -65,7 +65,7 @@ enum wk_claim wk_flight_claim(struct wk_flights *flights, const struct wk_store_
     wk_lock(flights->env, &flights->mutex);
     uint64_t epoch = wk_epoch_read(flights->epochs, hash);
     struct wk_flight *f =
-        rule->may_join ? find_joinable(flights, key, hash, epoch, rule->fresh_after_ns) : NULL;
+        rule->may_join ? find_joinable(flights, key, hash, epoch, rule->joinable_after_ns) : NULL;
     if (f != NULL) {
         WK_MARK("flight.joined");
         f->users++;

@@ -52,7 +52,8 @@ void wk_flights_destroy(struct wk_flights *flights);
 
 struct wk_claim_rule {
     bool may_join;
-    uint64_t fresh_after_ns; /* neither a value nor a flight from before this counts (tails) */
+    uint64_t fresh_after_ns;    /* a value from before this does not count (tails) */
+    uint64_t joinable_after_ns; /* nor does a flight from before this */
 };
 
 enum wk_claim wk_flight_claim(struct wk_flights *flights, const struct wk_store_key *key,
