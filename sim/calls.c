@@ -32,6 +32,24 @@ bool sim_call_excused(const struct sim_call *c) {
     return damage_so_far() != (disk ? 0 : c->damage_before);
 }
 
+// Clocks that jump, wakes for no reason, old listings, third parties are no reason to fail.
+bool sim_call_may_fail(void) {
+    static const enum sim_fault reasons[] = {
+        SIM_FAULT_OBJECT_ERROR_BEFORE, SIM_FAULT_OBJECT_ERROR_AFTER, SIM_FAULT_OBJECT_LATE,
+        SIM_FAULT_OBJECT_THROTTLE,     SIM_FAULT_OBJECT_CONFLICT,    SIM_FAULT_OBJECT_DENIED,
+        SIM_FAULT_OBJECT_BLACK_HOLE,   SIM_FAULT_OBJECT_SLOW,        SIM_FAULT_DISK_LOST_WRITES,
+        SIM_FAULT_DISK_TORN,           SIM_FAULT_DISK_BIT_ROT,       SIM_FAULT_DISK_READ_ERROR,
+        SIM_FAULT_DISK_WRITE_ERROR,    SIM_FAULT_DISK_FULL,          SIM_FAULT_DISK_SYNC_FAILED,
+        SIM_FAULT_DISK_SLOW,           SIM_FAULT_HOST_CRASH,         SIM_FAULT_PROCESS_STOP,
+        SIM_FAULT_ALLOC_KTH,           SIM_FAULT_ALLOC_RANDOM,       SIM_FAULT_THREAD_START,
+    };
+    for (uint32_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (sim_fault_count(reasons[i]) > 0)
+            return true;
+    }
+    return false;
+}
+
 void sim_call_blocks(struct sim_call *c, struct sim_thread *thread, const struct sim_op *op) {
     memset(c, 0, sizeof *c);
     c->thread = thread;
@@ -60,6 +78,7 @@ void sim_call_begin(struct sim_call *c, enum sim_op_kind kind, int64_t deadline_
         if (c->handle->damage_before[i] < c->damage_before)
             c->damage_before = c->handle->damage_before[i];
     }
+    c->beside_put = c->handle->putting > 0;
     c->stopped_before = c->thread->process->stopped_ns;
     c->start_ns = sim_now();
     c->healed = sim_faults_healed() && c->op->deadline_ms < 0;
@@ -96,6 +115,9 @@ void sim_call_end(struct sim_call *c, int64_t rc, uint64_t digest) {
         sim_violate("bounded", "%s of %u blocks took %" PRIu64 " ms, its limit is %" PRIu64 " ms",
                     sim_op_name(c->kind), c->count, took / 1000000, limit / 1000000);
     check_last_error(c, rc);
+    if (rc < 0 && !sim_call_may_fail())
+        sim_violate("available", "%s fails though nothing has failed in its world: %s",
+                    sim_op_name(c->kind), wmbt_kv_last_error());
     if (rc < 0 && c->healed)
         sim_violate("converges", "%s fails in the healed world: %s", sim_op_name(c->kind),
                     wmbt_kv_last_error());

@@ -19,7 +19,8 @@ struct sim_call {
     uint64_t end_ns;
     uint64_t damage_before; /* bytes damaged on the way so far */
     uint64_t stopped_before;
-    bool healed; /* it began in the healed world, where nothing may fail */
+    bool beside_put; /* a put of this handle was under way when it began */
+    bool healed;     /* it began in the healed world, where nothing may fail */
 };
 
 /* The blocks op->from .. from+count of the chain. */
@@ -29,6 +30,8 @@ void sim_call_begin(struct sim_call *c, enum sim_op_kind kind, int64_t deadline_
 void sim_call_end(struct sim_call *c, int64_t rc, uint64_t digest);
 /* Were bytes damaged on the way during the call? */
 bool sim_call_excused(const struct sim_call *c);
+/* Has anything happened so far in this seed that may make calls fail? */
+bool sim_call_may_fail(void);
 /* A judge's sentence: "rule: text", or NULL. Does not come back if there is one. */
 void sim_call_verdict(const struct sim_call *c, const char *why, const struct sim_key *key);
 

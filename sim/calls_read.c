@@ -76,19 +76,49 @@ static void judge_hit(const struct sim_call *c, uint32_t i, const uint8_t *bytes
 static void judge_miss(const struct sim_call *c, uint32_t i) {
     const struct sim_key *key = c->keys[i];
     sim_call_verdict(c, sim_judge_miss(key, sim_call_excused(c), c->start_ns, c->end_ns), key);
-    c->handle->missed_ns[key->space][key->block] = c->end_ns;
+    if (c->healed && sim_key_present_throughout(key, c->start_ns, c->end_ns))
+        sim_call_verdict(c, "converges: a miss in the healed world of what is there", key);
+}
+
+// ---- what gets do to the index
+
+static void begin_get(struct sim_call *c, enum sim_op_kind kind, int64_t deadline_ms) {
+    sim_call_begin(c, kind, deadline_ms);
+    for (uint32_t i = 0; i < c->count; i++)
+        c->handle->asking[c->keys[i]->space][c->keys[i]->block]++;
+}
+
+// `all`: every block was found.
+static void end_get(struct sim_call *c, int64_t rc, uint64_t digest, bool all) {
+    sim_call_end(c, rc, digest);
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct sim_key *key = c->keys[i];
+        c->handle->asking[key->space][key->block]--;
+        if (!all)
+            c->handle->missed_ns[key->space][key->block] = c->end_ns;
+    }
+}
+
+// The index has to let go of a block that a get missed, unless a put beside it knows better, or a
+// listing that began later shows an older moment.
+static void block_gone(const struct sim_call *c, uint32_t i) {
+    const struct sim_key *key = c->keys[i];
+    bool beside_put =
+        c->beside_put || c->handle->putting > 0 || c->handle->put_ended_ns >= c->start_ns;
+    if (!beside_put && sim_fault_count(SIM_FAULT_OBJECT_STALE_LIST) == 0)
+        c->handle->gone_ns[key->space][key->block] = c->start_ns;
 }
 
 void sim_do_get(struct sim_call *c) {
     const uint8_t **bytes = (const uint8_t **)(uintptr_t)1;
     const size_t *sizes = NULL;
     wmbt_kv_borrow_t *borrow = NULL;
-    sim_call_begin(c, SIM_OP_GET, -1);
+    begin_get(c, SIM_OP_GET, -1);
     int32_t rc =
         wmbt_kv_get_kv_blocks_borrowed(c->handle->handle, sim_the_universe->spaces[c->op->space],
                                        c->hex, c->count, &bytes, &sizes, &borrow);
     uint64_t digest = rc == 1 ? digest_all(bytes, sizes, c->count) : 0;
-    sim_call_end(c, rc, digest);
+    end_get(c, rc, digest, rc == 1);
     if (rc != 1) {
         if ((uintptr_t)bytes != 1 || sizes != NULL || borrow != NULL)
             sim_violate("abi", "get returned %d and wrote to its outputs", rc);
@@ -98,6 +128,8 @@ void sim_do_get(struct sim_call *c) {
                 sim_judge_miss(c->keys[i], sim_call_excused(c), c->start_ns, c->end_ns) == NULL;
         if (rc == 0 && could_miss == 0)
             judge_miss(c, 0);
+        if (rc == 0 && c->count == 1)
+            block_gone(c, 0);
         return;
     }
     for (uint32_t i = 0; i < c->count; i++)
@@ -123,6 +155,14 @@ static void judge_result(const struct sim_call *c, uint32_t i, const wmbt_kv_blo
     if (r->status == WMBT_KV_STATUS_MISS && r->tier != WMBT_KV_TIER_NONE)
         sim_violate("abi", "%s: block %u has status %d and tier %d", sim_op_name(c->kind), i,
                     r->status, r->tier);
+    if (r->status == WMBT_KV_STATUS_MISS && c->kind != SIM_OP_CONTAINS)
+        block_gone(c, i);
+    bool answered = r->status == WMBT_KV_STATUS_OK || r->status == WMBT_KV_STATUS_MISS ||
+                    r->status == WMBT_KV_STATUS_TOO_LARGE ||
+                    (r->status == WMBT_KV_STATUS_TIMEOUT && deadline);
+    if (!answered && !sim_call_may_fail())
+        sim_violate("available", "%s: block %u has status %d though nothing has failed",
+                    sim_op_name(c->kind), i, r->status);
     judge_healed(c, i, r->status);
 }
 
@@ -138,12 +178,12 @@ void sim_do_get_partial(struct sim_call *c) {
     const uint8_t **bytes = NULL;
     const size_t *sizes = NULL;
     wmbt_kv_borrow_t *borrow = NULL;
-    sim_call_begin(c, SIM_OP_GET_PARTIAL, c->op->deadline_ms);
+    begin_get(c, SIM_OP_GET_PARTIAL, c->op->deadline_ms);
     int64_t rc = wmbt_kv_get_kv_blocks_partial(
         c->handle->handle, sim_the_universe->spaces[c->op->space], c->hex, c->count, c->deadline_ms,
         results, &bytes, &sizes, &borrow);
     uint64_t digest = rc >= 0 ? digest_all(bytes, sizes, c->count) : 0;
-    sim_call_end(c, rc, digest);
+    end_get(c, rc, digest, rc == c->count);
     if (rc < 0)
         return;
     if (rc != count_ok(results, c->count))
@@ -170,11 +210,11 @@ void sim_do_get_into(struct sim_call *c) {
         buffers[i] = sim_new(capacities[i] + 8);
         memset(buffers[i] + capacities[i], 0x5a, 8);
     }
-    sim_call_begin(c, SIM_OP_GET_INTO, c->op->deadline_ms);
+    begin_get(c, SIM_OP_GET_INTO, c->op->deadline_ms);
     int64_t rc =
         wmbt_kv_get_kv_blocks_into(c->handle->handle, sim_the_universe->spaces[c->op->space],
                                    c->hex, c->count, c->deadline_ms, buffers, capacities, results);
-    sim_call_end(c, rc, 0);
+    end_get(c, rc, 0, rc == c->count);
     if (rc < 0)
         return;
     if (rc != count_ok(results, c->count))
@@ -211,17 +251,6 @@ void sim_do_contains(struct sim_call *c) {
     }
 }
 
-static uint64_t last_damage_ns(void) {
-    static const enum sim_fault kinds[] = {SIM_FAULT_OBJECT_TRUNCATED, SIM_FAULT_OBJECT_CORRUPT,
-                                           SIM_FAULT_DISK_BIT_ROT, SIM_FAULT_DISK_READ_ERROR};
-    uint64_t last = 0;
-    for (uint32_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        uint64_t at = sim_fault_last_ns(kinds[i]);
-        last = at > last ? at : last;
-    }
-    return last;
-}
-
 // A full index, or one that got no memory, forgets.
 static bool may_forget(const struct sim_call *c) {
     return c->thread->process->memory_failures > 0 ||
@@ -244,12 +273,15 @@ uint32_t sim_do_lookup(struct sim_call *c) {
     if (text[0] != 0)
         sim_violate("abi", "lookup wrote an error and succeeded: %s", text);
     uint64_t *missed = sim_new(c->count * sizeof *missed);
-    for (uint32_t i = 0; i < c->count; i++)
-        missed[i] = c->handle->missed_ns[c->keys[i]->space][c->keys[i]->block];
-    uint64_t damaged = last_damage_ns();
-    struct sim_lookup l = {c->keys,          c->count,     (uint32_t)matched,
-                           c->handle->store, missed,       listing_reach_ns(c->handle),
-                           damaged,          may_forget(c)};
+    uint64_t *gone = sim_new(c->count * sizeof *gone);
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct sim_key *key = c->keys[i];
+        bool asking = c->handle->asking[key->space][key->block] > 0; // it may be on its way out
+        missed[i] = asking ? c->end_ns : c->handle->missed_ns[key->space][key->block];
+        gone[i] = c->handle->gone_ns[key->space][key->block];
+    }
+    struct sim_lookup l = {c->keys, c->count, (uint32_t)matched,           c->handle->store,
+                           missed,  gone,     listing_reach_ns(c->handle), may_forget(c)};
     uint32_t at = 0;
     const char *why = sim_judge_lookup(&l, c->start_ns, c->end_ns, &at);
     sim_call_verdict(c, why, c->keys[at < c->count ? at : 0]);

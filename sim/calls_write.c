@@ -13,6 +13,7 @@ static void begin_writes(struct sim_call *c, struct sim_write **writes, uint32_t
     struct sim_engine *e = c->thread->engine;
     e->under_way[c->thread->index] = writes;
     e->under_way_count[c->thread->index] = count;
+    c->handle->putting++;
 }
 
 static void end_writes(struct sim_call *c, bool done) {
@@ -20,6 +21,8 @@ static void end_writes(struct sim_call *c, bool done) {
     for (uint32_t i = 0; i < e->under_way_count[c->thread->index]; i++)
         sim_model_end(e->under_way[c->thread->index][i], done);
     e->under_way_count[c->thread->index] = 0;
+    c->handle->putting--;
+    c->handle->put_ended_ns = sim_now();
 }
 
 void sim_writes_orphaned(struct sim_engine *e) {

@@ -21,7 +21,12 @@ struct sim_handle {
     uint64_t store; /* number of the open; never reused */
     uint32_t bucket;
     uint64_t opened_ns;
-    uint64_t missed_ns[SIM_SPACES_MAX][SIM_BLOCKS_MAX]; /* when a get answered a miss */
+    /* What its gets did to the index; see struct sim_lookup. */
+    uint64_t missed_ns[SIM_SPACES_MAX][SIM_BLOCKS_MAX];
+    uint64_t gone_ns[SIM_SPACES_MAX][SIM_BLOCKS_MAX];
+    uint8_t asking[SIM_SPACES_MAX][SIM_BLOCKS_MAX]; /* gets of this block under way */
+    uint32_t putting;                               /* puts under way */
+    uint64_t put_ended_ns;                          /* the last one */
     /* Per thread with a call under way: what was damaged before it. A call may join the fetch of
      * another one, so damage counts from the oldest. UINT64_MAX: none under way. */
     uint64_t damage_before[SIM_THREADS_MAX];

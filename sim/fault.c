@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sched.h"
 #include "trace.h"
 
 #define SEEDS_WITHOUT_PPM 50000u
@@ -25,7 +24,6 @@ static const struct description descriptions[SIM_FAULT_COUNT] = {
 static struct sim_fault_plan plan;
 static struct sim_rng streams[SIM_FAULT_COUNT];
 static uint64_t counts[SIM_FAULT_COUNT];
-static uint64_t last_ns[SIM_FAULT_COUNT];
 static bool healed;
 
 const char *sim_fault_name(enum sim_fault fault) {
@@ -66,7 +64,6 @@ void sim_fault_plan_draw(struct sim_fault_plan *to, uint64_t seed) {
 void sim_faults_reset(uint64_t seed, const struct sim_fault_plan *from) {
     plan = *from;
     memset(counts, 0, sizeof counts);
-    memset(last_ns, 0, sizeof last_ns);
     healed = false;
     for (int i = 0; i < SIM_FAULT_COUNT; i++) {
         char stream[64];
@@ -89,7 +86,6 @@ bool sim_fault_enabled(enum sim_fault fault) {
 
 void sim_fault_happened(enum sim_fault fault) {
     counts[fault]++;
-    last_ns[fault] = sim_now();
     sim_event("fault", descriptions[fault].name, counts[fault], 0);
 }
 
@@ -106,10 +102,6 @@ struct sim_rng *sim_fault_rng(enum sim_fault fault) {
 
 uint64_t sim_fault_count(enum sim_fault fault) {
     return counts[fault];
-}
-
-uint64_t sim_fault_last_ns(enum sim_fault fault) {
-    return last_ns[fault];
 }
 
 uint32_t sim_fault_classes(void) {

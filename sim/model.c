@@ -152,7 +152,7 @@ bool sim_key_present_throughout(const struct sim_key *key, uint64_t from_ns, uin
         bool overlaps = e->at_ns <= to_ns && e->until_ns >= from_ns;
         if (overlaps && !whole(e))
             return false;
-        if (e->at_ns <= from_ns)
+        if (e->at_ns < from_ns) // at the very moment: what was before counts, too
             return whole(e);
     }
     return false;

@@ -16,8 +16,9 @@
 const char *sim_judge_hit(const struct sim_key *key, struct sim_value value, uint64_t store,
                           uint64_t start_ns, uint64_t end_ns);
 
-/* Rule "found": a block that was whole in the bucket all the time is not a miss. `excused`: bytes
- * were damaged on the way meanwhile, so that a miss is what the contract asks for. */
+/* Rule "found": a block whose put was acknowledged before the call, and that was whole in the
+ * bucket since then, is not a miss. `excused`: bytes were damaged on the way meanwhile, so that a
+ * miss is what the contract asks for. */
 const char *sim_judge_miss(const struct sim_key *key, bool excused, uint64_t start_ns,
                            uint64_t end_ns);
 
@@ -35,11 +36,13 @@ struct sim_lookup {
     uint32_t count;
     uint32_t matched;
     uint64_t store;
-    const uint64_t *missed_ns; /* per key: when this store last answered a miss; 0: never */
-    uint64_t since_ns;         /* the oldest moment that a listing may have shown to this store */
-    uint64_t damaged_ns;       /* when bytes were last damaged on the way; a get that meets them
-                                  takes the block out of the index */
-    bool may_forget;           /* memory failed in this process, so the index may lack entries */
+    /* Per key, 0 for never: when this store last ended a get that missed something and had this
+     * block in it, so that the index may have let go of it; and when it last began one that missed
+     * this very block while no put of it was under way here, so that the index had to. */
+    const uint64_t *missed_ns;
+    const uint64_t *gone_ns;
+    uint64_t since_ns; /* the oldest moment that a listing may have shown to this store */
+    bool may_forget;   /* memory failed in this process, so the index may lack entries */
 };
 
 /* Rule "lookup": what is counted was there, not already found missing, and what this store itself
@@ -49,6 +52,12 @@ const char *sim_judge_lookup(const struct sim_lookup *l, uint64_t start_ns, uint
 
 /* Rule "lease": bytes are what they were when they were borrowed. */
 const char *sim_judge_lease(uint64_t digest_then, uint64_t digest_now);
+
+/* Rule "quota": what the RAM cache of a process takes (STORE-2). `arena_bytes` and `overflow_bytes`
+ * are in use now; `budget_bytes` is that of its `caches`; `busy`: calls run or borrows are held, so
+ * that values beyond the budget may be there. */
+const char *sim_judge_quota(uint64_t arena_bytes, uint64_t overflow_bytes, uint64_t budget_bytes,
+                            uint32_t caches, bool busy);
 
 /* Rule "bounded": how long a call may take at most. */
 uint64_t sim_call_limit_ns(const struct sim_engine_plan *engine, enum sim_op_kind kind,

@@ -4,37 +4,55 @@
 
 #include <stddef.h>
 
-#include "fault.h"
-
-// Did the bucket get this value anew at or after `ns`?
-static bool effect_since(const struct sim_key *key, struct sim_value value, uint64_t ns) {
-    for (const struct sim_effect *e = key->effects; e != NULL; e = e->next) {
-        if (e->at_ns >= ns && e->present && !e->damaged && sim_value_equal(e->value, value))
+// A directory tells of no effects: then the bytes may be newer than `than` when a put of them did
+// not end before `than` began. One that failed may still have come later.
+static bool written_beside(const struct sim_key *key, struct sim_value value,
+                           const struct sim_write *than) {
+    for (const struct sim_write *w = key->writes; w != NULL; w = w->next) {
+        if (w->end_ns >= than->start_ns && sim_value_equal(w->value, value))
             return true;
     }
     return false;
 }
 
-// Was it being written while, or after, the write that began at `ns`?
-static bool written_beside(const struct sim_key *key, struct sim_value value, uint64_t ns) {
-    for (const struct sim_write *w = key->writes; w != NULL; w = w->next) {
-        bool counts = !key->tracked || w->outcome != SIM_UNKNOWN;
-        if (counts && w->end_ns >= ns && sim_value_equal(w->value, value))
-            return true;
+static bool is(const struct sim_effect *e, struct sim_value value) {
+    return e->present && !e->damaged && sim_value_equal(e->value, value);
+}
+
+// Did the bucket hold these bytes after it held, during the put `own`, those of `own`? If it never
+// did that is another rule's business.
+static bool arrived_after(const struct sim_key *key, struct sim_value value,
+                          const struct sim_write *own, uint64_t end_ns) {
+    bool later = false;
+    bool after = true;
+    for (const struct sim_effect *e = key->effects; e != NULL; e = e->next) {
+        if (e->until_ns < own->start_ns)
+            break;
+        if (e->at_ns <= own->end_ns && is(e, own->value))
+            after = later;
+        if (e->at_ns <= end_ns && is(e, value))
+            later = true;
     }
-    return false;
+    return after;
+}
+
+// CONS-2, for one put that this store acknowledged before the call: the answer is its bytes, or
+// bytes that came into the bucket after them, put by others or by an earlier try that came late.
+static bool not_older(const struct sim_key *key, struct sim_value value,
+                      const struct sim_write *own, uint64_t end_ns) {
+    if (sim_value_equal(own->value, value))
+        return true;
+    return key->tracked ? arrived_after(key, value, own, end_ns) : written_beside(key, value, own);
 }
 
 static const char *judge_newest(const struct sim_key *key, struct sim_value value, uint64_t store,
-                                uint64_t start_ns) {
-    const struct sim_write *last = sim_key_last_done(key, store, start_ns);
-    if (last == NULL || sim_value_equal(last->value, value))
-        return NULL;
-    if (written_beside(key, value, last->start_ns))
-        return NULL;
-    if (effect_since(key, value, last->start_ns))
-        return NULL;
-    return "newest: older bytes than this store acknowledged before the call";
+                                uint64_t start_ns, uint64_t end_ns) {
+    for (const struct sim_write *w = key->writes; w != NULL; w = w->next) {
+        bool own = w->store == store && w->outcome == SIM_DONE && w->end_ns < start_ns;
+        if (own && !not_older(key, value, w, end_ns))
+            return "newest: older bytes than this store acknowledged before the call";
+    }
+    return NULL;
 }
 
 const char *sim_judge_hit(const struct sim_key *key, struct sim_value value, uint64_t store,
@@ -43,16 +61,17 @@ const char *sim_judge_hit(const struct sim_key *key, struct sim_value value, uin
         return "bytes: nobody ever wrote these bytes under this key";
     if (!sim_key_held(key, value, 0, end_ns))
         return "bytes: these bytes never reached the bucket, their put did not succeed";
-    return judge_newest(key, value, store, start_ns);
+    return judge_newest(key, value, store, start_ns, end_ns);
 }
 
-// A directory tells of no effects. Its objects are never deleted by others, so whatever was once
-// acknowledged has to be there unless the disk itself lost bytes.
+// CONS-3: somebody's put was acknowledged before the call, and since then a whole value was there.
+// Of a put that is not acknowledged nothing is promised, even if it has arrived: the call may have
+// joined a GET that was answered before. A directory tells of no effects; its objects are never
+// deleted by others, so whatever was once acknowledged has to be there.
 static bool must_be_there(const struct sim_key *key, uint64_t start_ns, uint64_t end_ns) {
-    if (key->tracked)
-        return sim_key_present_throughout(key, start_ns, end_ns);
     for (const struct sim_write *w = key->writes; w != NULL; w = w->next) {
-        if (w->outcome == SIM_DONE && w->end_ns <= start_ns)
+        if (w->outcome == SIM_DONE && w->end_ns <= start_ns &&
+            (!key->tracked || sim_key_present_throughout(key, w->end_ns, end_ns)))
             return true;
     }
     return false;
@@ -61,7 +80,7 @@ static bool must_be_there(const struct sim_key *key, uint64_t start_ns, uint64_t
 const char *sim_judge_miss(const struct sim_key *key, bool excused, uint64_t start_ns,
                            uint64_t end_ns) {
     if (!excused && must_be_there(key, start_ns, end_ns))
-        return "found: a miss, but it was in the bucket all the time";
+        return "found: a miss, but its put was acknowledged before and it was there all the time";
     return NULL;
 }
 

@@ -7,6 +7,8 @@
 #define MS 1000000ull
 #define S  1000000000ull
 
+#define CACHE_FIXED_BYTES 65536u // STORE-2
+
 const char *sim_judge_put(const struct sim_key *key, struct sim_value value, uint64_t start_ns,
                           uint64_t end_ns) {
     if (!sim_key_held(key, value, start_ns, end_ns))
@@ -21,8 +23,8 @@ static bool counted_rightly(const struct sim_lookup *l, uint32_t i, uint64_t end
         *why = "lookup: counts a block that was never there";
         return false;
     }
-    uint64_t missed = l->missed_ns[i];
-    if (key->tracked && missed > 0 && !sim_key_present_sometime(key, missed, end_ns)) {
+    uint64_t gone = l->gone_ns[i];
+    if (key->tracked && gone > 0 && !sim_key_present_sometime(key, gone, end_ns)) {
         *why = "lookup: counts a block that this store had found missing";
         return false;
     }
@@ -31,7 +33,7 @@ static bool counted_rightly(const struct sim_lookup *l, uint32_t i, uint64_t end
 
 static bool must_count(const struct sim_lookup *l, uint32_t i, uint64_t start_ns, uint64_t end_ns) {
     const struct sim_write *last = sim_key_last_done(l->keys[i], l->store, start_ns);
-    if (last == NULL || l->missed_ns[i] >= last->start_ns || l->damaged_ns >= last->start_ns)
+    if (last == NULL || l->missed_ns[i] >= last->start_ns)
         return false;
     return !l->keys[i]->tracked || sim_key_present_throughout(l->keys[i], last->end_ns, end_ns);
 }
@@ -59,6 +61,15 @@ const char *sim_judge_lookup(const struct sim_lookup *l, uint64_t start_ns, uint
 
 const char *sim_judge_lease(uint64_t digest_then, uint64_t digest_now) {
     return digest_then == digest_now ? NULL : "lease: borrowed bytes changed";
+}
+
+const char *sim_judge_quota(uint64_t arena_bytes, uint64_t overflow_bytes, uint64_t budget_bytes,
+                            uint32_t caches, bool busy) {
+    if (arena_bytes > budget_bytes + (uint64_t)caches * CACHE_FIXED_BYTES)
+        return "quota: the cache is larger than its budget";
+    if (!busy && overflow_bytes > 0)
+        return "quota: bytes beyond the budget are left without a lease";
+    return NULL;
 }
 
 // Every try of a request may take the base of 30 s without progress; what a call may do one after
