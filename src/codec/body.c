@@ -271,6 +271,8 @@ static enum wk_status decode_frames(struct wk_span body, void *work, size_t work
         return wk_fail(err, WK_INVALID,
                        "zstd decoder: %zu bytes of workspace, %zu aligned to 8 are needed",
                        work_bytes, wk_body_decode_work_bytes());
+    if (WK_PLANTED(16)) /* plant 16 */
+        (void)ZSTD_DCtx_setParameter(f.zstd, ZSTD_d_forceIgnoreChecksum, ZSTD_d_ignoreChecksum);
     while (f.at < body.size) {
         enum wk_status status = decode_frame(&f, err);
         if (status != WK_OK)

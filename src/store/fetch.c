@@ -315,8 +315,7 @@ static void settle_body(struct item *it, const struct wk_object_result *result) 
 }
 
 static void settle(struct item *it, const struct wk_object_result *result) {
-    if (result->class == WK_OBJECT_OK ||
-        (WK_PLANTED(16) && result->class == WK_OBJECT_CORRUPT)) /* plant 16 */
+    if (result->class == WK_OBJECT_OK)
         settle_body(it, result);
     else if (result->class == WK_OBJECT_ABSENT)
         settle_absent(it);
