@@ -12,6 +12,7 @@
 #include "engine.h"
 #include "fault.h"
 #include "model.h"
+#include "oracle.h"
 #include "pool.h"
 #include "process.h"
 #include "report.h"
@@ -177,16 +178,20 @@ void sim_chaos(void *unused) {
 
 // ---- budgets
 
-#define ARENA_SLACK_BYTES (4ull << 20)
-
 static void check_budget(const struct sim_engine *e) {
     const struct sim_process *p = e->process;
     if (p == NULL || !p->alive)
         return;
-    uint64_t limit = e->plan->handles * (e->plan->ram_bytes + ARENA_SLACK_BYTES);
-    if (p->heap.in_use[WK_MEM_ARENA] > limit)
-        sim_violate("budget", "%s has %" PRIu64 " bytes of arena, its limit is %" PRIu64, p->name,
-                    p->heap.in_use[WK_MEM_ARENA], limit);
+    uint64_t arena = p->heap.in_use[WK_MEM_ARENA];
+    uint64_t overflow = p->heap.in_use[WK_MEM_OVERFLOW];
+    uint32_t caches = e->plan->handles;
+    const char *why =
+        sim_judge_quota(arena, overflow, caches * e->plan->ram_bytes, caches, !sim_engine_rests(e));
+    if (why != NULL)
+        sim_violate("quota",
+                    "%s: %s: %" PRIu64 " bytes in the arena and %" PRIu64
+                    " beyond it; %u handles of %" PRIu64 " bytes",
+                    p->name, why + 7, arena, overflow, caches, e->plan->ram_bytes);
 }
 
 void sim_watch(void *unused) {

@@ -71,6 +71,7 @@ struct sim_inode {
     struct sim_change *changes;
     struct sim_change **changes_end;
     uint64_t reserved; /* bytes set aside by preallocate */
+    bool head_rotted;  /* a bit among its first bytes has flipped already */
     /* directories */
     struct sim_names names;
     struct sim_names names_durable;

@@ -51,6 +51,16 @@ bool sim_engines_gone(void) {
     return true;
 }
 
+bool sim_engine_rests(const struct sim_engine *e) {
+    if (e->running > 0 || e->verifying)
+        return false;
+    for (uint32_t i = 0; i < SIM_THREADS_MAX; i++) {
+        if (e->leases[i] != NULL)
+            return false;
+    }
+    return true;
+}
+
 // ---- threads
 
 // The next operation of this thread in this session; they are in the order of the plan.
@@ -148,7 +158,9 @@ static void process_main(void *arg) {
                 (void)sim_block("healing", NULL, SIM_NEVER);
             open_handles(e); // those that faults kept closed
             struct sim_thread t = {e, p, 0};
+            e->verifying = true;
             sim_verify(&t);
+            e->verifying = false;
             last = true;
         } else {
             last = ends_after(e, session);

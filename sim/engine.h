@@ -58,6 +58,7 @@ struct sim_engine {
     struct sim_lease *leases[SIM_THREADS_MAX];
     uint32_t running; /* threads of the session that have not ended */
     bool crashed;
+    bool verifying;                                /* checks the healed world now */
     bool verified;                                 /* has passed the check of the healed world */
     struct sim_write **under_way[SIM_THREADS_MAX]; /* the writes of the put of each thread */
     uint32_t under_way_count[SIM_THREADS_MAX];
@@ -77,6 +78,8 @@ void sim_engines_reset(const struct sim_plan *plan, const struct sim_universe *u
 struct sim_engine *sim_engine_at(uint32_t index);
 /* A fiber of the world per engine: starts processes until the work is done. */
 void sim_engine_supervise(void *engine);
+/* No call of its runs, no borrow is held. */
+bool sim_engine_rests(const struct sim_engine *engine);
 /* All operations of all engines are done; those that live wait for the world to heal. */
 bool sim_engines_idle(void);
 /* ... have checked the healed world and are gone. */

@@ -322,10 +322,17 @@ static enum wk_status file_info(struct wk_env *env, struct wk_file *file, struct
     return WK_OK;
 }
 
+#define HEAD_BYTES 64u
+
+// The head of a file says what it is, and can show one flipped bit; after two it may be the head of
+// something else.
 static void rot(struct sim_inode *inode, uint64_t offset, uint64_t size) {
     struct sim_rng *rng = sim_fault_rng(SIM_FAULT_DISK_BIT_ROT);
     uint64_t at = offset + sim_rng_below(rng, size);
     uint8_t bit = (uint8_t)(1u << sim_rng_below(rng, 8));
+    if (at < HEAD_BYTES && inode->head_rotted)
+        return;
+    inode->head_rotted = inode->head_rotted || at < HEAD_BYTES;
     inode->now.data[at] ^= bit;
     if (at < inode->durable.size)
         inode->durable.data[at] ^= bit;
