@@ -112,6 +112,15 @@ static void collect(struct sim_objects *s, const struct wk_object_request *q, st
     sim_event("answer", f->key, f->number, (uint64_t)r->class);
 }
 
+// Answers come while others are collected; nobody wakes the caller for them again.
+static bool any_answered(const struct batch *b) {
+    for (size_t i = 0; i < b->sent; i++) {
+        if (b->flights[i] != NULL && b->flights[i]->answered)
+            return true;
+    }
+    return false;
+}
+
 static void collect_answers(struct batch *b) {
     for (size_t i = 0; i < b->sent; i++) {
         struct sim_flight *f = b->flights[i];
@@ -191,7 +200,7 @@ static void objects_batch(struct wk_objects *objects, const struct wk_object_req
             cancel_unsent(b);
         while (b->sent < b->count && b->flying < parallel && sim_now() < until)
             send(b);
-        if (b->flying > 0)
+        if (b->flying > 0 && !any_answered(b))
             (void)sim_block("objects", b, until);
         collect_answers(b);
         if (sim_now() >= until)
