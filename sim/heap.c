@@ -29,7 +29,7 @@
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
-#define RANGES_MAX   64u
+#define RANGES_MAX   256u
 #define HEAP_BYTES   ((size_t)512 << 20)
 #define MAP_BYTES    ((size_t)2 << 30)
 #define FILL_BYTES   ((size_t)64 << 10) // more than this is filled at both ends only
