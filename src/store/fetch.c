@@ -21,6 +21,8 @@
 
 /* From this round on an item no longer relies on the flights of others. */
 #define ROUNDS_JOINING 2u
+/* Up to this round an absence that a put may have overtaken is asked about again. */
+#define ROUNDS_ASKING 3u
 
 enum item_state { ITEM_OPEN, ITEM_LED, ITEM_JOINED, ITEM_DONE };
 
@@ -52,6 +54,7 @@ struct fetch {
     uint64_t wave_start_ns;
     struct wk_etag etag; /* of call->stale */
     struct wk_error *err;
+    uint32_t round;
     size_t failed_at; /* whose text `err` has; SIZE_MAX: none */
     bool stop;        /* mode ALL and one is a miss: the rest need not be asked */
 };
@@ -251,8 +254,17 @@ static void settle_miss(struct item *it) {
 
 static void settle_absent(struct item *it) {
     wk_count(&it->fetch->store->counters.miss_absent, 1);
-    wk_known_gone(it->fetch->store, &it->key, it->hash, it->flight->epoch);
-    settle_miss(it);
+    bool believed = wk_known_gone(it->fetch->store, &it->key, it->hash, it->flight->epoch);
+    if (believed || it->fetch->round >= ROUNDS_ASKING) {
+        settle_miss(it);
+        return;
+    }
+    /* Something was written under this stripe meanwhile, so the answer may be old, and the index
+     * was not mended by it. */
+    WK_MARK("fetch.absence_asked_again");
+    item_drop_room(it);
+    item_land_flight(it, WK_MISS, false, NULL, NULL);
+    it->state = ITEM_OPEN;
 }
 
 static void settle_corrupt(struct item *it, const char *text) {
@@ -264,7 +276,7 @@ static void settle_corrupt(struct item *it, const char *text) {
     if (WK_PLANTED(17) && it->value != NULL) /* plant 17 */
         (void)wk_known_fill(s, &it->key, it->hash, it->flight->epoch, it->value, NULL);
     else
-        wk_known_gone(s, &it->key, it->hash, it->flight->epoch);
+        (void)wk_known_gone(s, &it->key, it->hash, it->flight->epoch);
     /* The damaged object is still there: without this, the next lookup's HEAD would find it. */
     wk_known_remember_absent(s, &it->key, it->hash);
     settle_miss(it);
@@ -380,8 +392,14 @@ static void run_wave(struct fetch *f) {
     struct wk_wave_rule rule = {f->store->config.retries, wave_deadline, f};
     f->wave_start_ns = wk_now_ns(f->store->env);
     wk_wave_run(&f->wave, &rule);
+    /* Values first: an absence moves the epoch of its stripe, and a value of the same stripe that
+     * came with it would not be cached. */
     for (size_t i = 0; i < f->wave.count; i++)
-        settle(&f->items[f->wave.item[i]], &f->wave.results[i]);
+        if (f->wave.results[i].class == WK_OBJECT_OK)
+            settle(&f->items[f->wave.item[i]], &f->wave.results[i]);
+    for (size_t i = 0; i < f->wave.count; i++)
+        if (f->wave.results[i].class != WK_OBJECT_OK)
+            settle(&f->items[f->wave.item[i]], &f->wave.results[i]);
     wk_wave_clear(&f->wave);
 }
 
@@ -536,8 +554,8 @@ static void fill_items(struct fetch *f) {
 }
 
 static void fetch_rounds(struct fetch *f) {
-    for (uint32_t round = 0; any_open(f) && !f->stop; round++) {
-        claim_open(f, round == 0, round < ROUNDS_JOINING);
+    for (; any_open(f) && !f->stop; f->round++) {
+        claim_open(f, f->round == 0, f->round < ROUNDS_JOINING);
         if (!f->stop)
             reserve_led(f);
         fetch_led(f);

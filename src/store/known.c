@@ -104,11 +104,12 @@ bool wk_known_fill(struct wk_store *store, const struct wk_store_key *key, uint6
     return current;
 }
 
-void wk_known_gone(struct wk_store *store, const struct wk_store_key *key, uint64_t hash,
+bool wk_known_gone(struct wk_store *store, const struct wk_store_key *key, uint64_t hash,
                    uint64_t epoch) {
     struct wk_entry *old = NULL;
     wk_cache_lock(&store->cache, hash);
-    if (still_at(store, hash, epoch)) {
+    bool current = still_at(store, hash, epoch);
+    if (current) {
         /* A list that began before must not bring it back. */
         wk_epoch_bump(&store->epochs, hash);
         old = wk_cache_drop_locked(&store->cache, key, hash);
@@ -117,6 +118,7 @@ void wk_known_gone(struct wk_store *store, const struct wk_store_key *key, uint6
     }
     wk_cache_unlock(&store->cache, hash);
     wk_cache_dispose(&store->cache, old);
+    return current;
 }
 
 /* What is known to state another model stays invisible to this handle. */

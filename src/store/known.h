@@ -43,8 +43,11 @@ void wk_known_put_failed(struct wk_store *store, const struct wk_store_key *key,
  */
 bool wk_known_fill(struct wk_store *store, const struct wk_store_key *key, uint64_t hash,
                    uint64_t epoch, struct wk_entry *entry, const struct wk_node_info *info);
-/* The object is not there, or is damaged: cache and index forget it. */
-void wk_known_gone(struct wk_store *store, const struct wk_store_key *key, uint64_t hash,
+/*
+ * The object is not there, or is damaged: cache and index forget it. False, and nothing forgotten:
+ * something was written under the stripe since the epoch was read.
+ */
+bool wk_known_gone(struct wk_store *store, const struct wk_store_key *key, uint64_t hash,
                    uint64_t epoch);
 /* Lookup counts the block as absent for lookup_probe_ttl_ns, unless the index knows it (prefix.c).
  */
