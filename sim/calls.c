@@ -26,10 +26,11 @@ static uint64_t damage_so_far(void) {
            sim_fault_count(SIM_FAULT_DISK_BIT_ROT) + sim_fault_count(SIM_FAULT_DISK_READ_ERROR);
 }
 
-// What a disk damages stays damaged; what is damaged on the way is whole again at the next try.
+// What rots on a disk stays so; what is damaged on the way is whole again at the next try.
 bool sim_call_excused(const struct sim_call *c) {
     bool disk = sim_the_plan->buckets[c->handle->bucket].endpoint == SIM_ENDPOINT_DIR;
-    return damage_so_far() != (disk ? 0 : c->damage_before);
+    bool rotten = disk && sim_fault_count(SIM_FAULT_DISK_BIT_ROT) > 0;
+    return rotten || damage_so_far() != c->damage_before;
 }
 
 // Clocks that jump, wakes for no reason, old listings, third parties are no reason to fail.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The healed world: nothing fails any more and nobody writes. Every handle that lived through the
 // faults has to see what is there: all of it, and nothing else.
+#include <inttypes.h>
 #include <string.h>
 
 #include "calls.h"
@@ -9,6 +10,10 @@
 #include "report.h"
 
 #define GROUP 24u
+
+#define MS           ((uint64_t)1000000)
+#define PROBE_REST   (11000 * MS) // the longest time that probes rest after failures, and a second
+#define PATIENCE_MAX 4u           // rests that one handle is given
 
 // Asks in groups for every block of the namespace: present means OK, absent means a miss (the
 // judges of sim_do_get_partial see to the misses).
@@ -39,6 +44,57 @@ static uint32_t lookup_chain(struct sim_thread *t, const struct sim_op *op) {
     struct sim_call c;
     sim_call_blocks(&c, t, op);
     return sim_do_lookup(&c);
+}
+
+// Does a probe of this handle have the time for a HEAD? Where scrubbers run every millisecond the
+// rests would cost too much.
+static bool probes_surely(const struct sim_thread *t, const struct sim_handle *h) {
+    const struct sim_plan *plan = sim_the_plan;
+    const struct sim_bucket_plan *b = &plan->buckets[h->bucket];
+    const struct sim_engine_plan *e = t->engine->plan;
+    for (uint32_t i = 0; i < plan->engine_count; i++) {
+        if (plan->engines[i].scrub_ms == 1)
+            return false;
+    }
+    return b->endpoint == SIM_ENDPOINT_BUCKET && (b->caps & WK_OBJECTS_HEAD) != 0 &&
+           b->latency_ns * 3 < e->probe_ms * MS && t->process->memory_failures == 0 &&
+           e->index_nodes >= SIM_SPACES_MAX * SIM_BLOCKS_MAX;
+}
+
+// CONS-3 and CONS-13, before any get: blocks that others put are counted once "absent" has lived
+// its life and the probe has rested, at least one more each time.
+static void verify_fresh(struct sim_thread *t, const struct sim_handle *h, const struct sim_op *op,
+                         uint32_t *patience) {
+    struct sim_call c;
+    sim_call_blocks(&c, t, op);
+    uint64_t since = sim_now();
+    uint32_t matched = lookup_chain(t, op);
+    while (matched < c.count && *patience < PATIENCE_MAX &&
+           sim_key_present_throughout(c.keys[matched], since, sim_now())) {
+        uint32_t before = matched;
+        (*patience)++;
+        sim_sleep(t->engine->plan->probe_ttl_ms * MS + PROBE_REST);
+        matched = lookup_chain(t, op);
+        if (matched <= before && sim_key_present_throughout(c.keys[before], since, sim_now()))
+            sim_violate("converges",
+                        "handle %" PRIu64 " still counts %u blocks of chain %u after a "
+                        "rest of its probe, the next one is there for %" PRIu64 " ms",
+                        h->store, matched, op->chain, (sim_now() - since) / MS);
+    }
+}
+
+static void verify_fresh_all(struct sim_thread *t, const struct sim_handle *h, uint32_t handle,
+                             uint32_t space) {
+    uint32_t patience = 0;
+    for (uint32_t chain = 0; chain < sim_the_universe->chain_count; chain++) {
+        struct sim_op op = {.kind = SIM_OP_LOOKUP,
+                            .handle = (uint8_t)handle,
+                            .space = (uint8_t)space,
+                            .chain = (uint16_t)chain,
+                            .count = SIM_CHAIN_MAX,
+                            .deadline_ms = -1};
+        verify_fresh(t, h, &op, &patience);
+    }
 }
 
 // After the gets above the index knows what was there all the time since. One of them may have
@@ -101,6 +157,8 @@ void sim_verify(struct sim_thread *t) {
         if (h == NULL)
             sim_violate("converges", "a handle cannot be opened in a healed world");
         for (uint32_t space = 0; space < sim_the_universe->space_count; space++) {
+            if (probes_surely(t, h))
+                verify_fresh_all(t, h, i, space);
             uint64_t since = sim_now();
             verify_blocks(t, h, i, space);
             for (uint32_t chain = 0; chain < sim_the_universe->chain_count; chain++) {
