@@ -42,6 +42,6 @@ void sim_fault_happened(enum sim_fault fault);
 struct sim_rng *sim_fault_rng(enum sim_fault fault);
 
 uint64_t sim_fault_count(enum sim_fault fault); /* in this seed */
-uint32_t sim_fault_classes(void); /* that happened in this seed */
+uint32_t sim_fault_classes(void);               /* that happened in this seed */
 
 #endif
