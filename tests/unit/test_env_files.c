@@ -539,6 +539,29 @@ static void a_lock_excludes_other_processes_and_ends_with_its_holder(void **stat
     }
 }
 
+static void a_lock_ends_with_its_close_though_a_forked_child_lives(void **state) {
+    (void)state; /* ENV-91 */
+    struct wk_file *held = open_ok("lock", RW | WK_OPEN_CREATE);
+    assert_int_equal(files->lock(env, held, &err), WK_OK);
+    int go[2];
+    assert_int_equal(pipe(go), 0);
+    pid_t child = fork(); /* has the same open file from now on */
+    if (child == 0) {
+        char byte;
+        close(go[1]);
+        _exit(read(go[0], &byte, 1) == 0 ? 0 : 1);
+    }
+    files->close(env, held);
+    struct wk_file *file = open_ok("lock", RW);
+    assert_int_equal(files->lock(env, file, &err), WK_OK);
+    files->close(env, file);
+    close(go[0]);
+    close(go[1]);
+    int status = 1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 struct listed {
     int files;
     int directories;
@@ -724,6 +747,7 @@ int main(void) {
         FILE_TEST(direct_files_take_aligned_bytes_or_say_no),
         FILE_TEST(a_lock_excludes_other_opens_of_the_same_process),
         FILE_TEST(a_lock_excludes_other_processes_and_ends_with_its_holder),
+        FILE_TEST(a_lock_ends_with_its_close_though_a_forked_child_lives),
         FILE_TEST(lists_show_each_name_once_and_may_nest),
         FILE_TEST(descriptors_do_not_survive_an_exec),
         FILE_TEST(a_table_of_open_files_that_is_full_is_unavailable),

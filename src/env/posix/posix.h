@@ -57,6 +57,7 @@ struct wk_dir {
 
 struct wk_file {
     int fd;
+    bool locked;      /* by files->lock; one thread uses a file at a time, so no lock for it */
     size_t name_size; /* of the allocation's tail, for release */
     char name[];      /* for messages */
 };

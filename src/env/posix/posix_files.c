@@ -97,6 +97,7 @@ static enum wk_status files_open(struct wk_env *env, struct wk_dir *dir, const c
     if (file == NULL)
         return wk_posix_fail(err, ENOMEM, "open", name);
     file->name_size = name_size;
+    file->locked = false;
     memcpy(file->name, name, name_size);
     file->fd = open_file(dir, name, flags);
     if (file->fd < 0) {
@@ -109,6 +110,10 @@ static enum wk_status files_open(struct wk_env *env, struct wk_dir *dir, const c
 }
 
 static void files_close(struct wk_env *env, struct wk_file *file) {
+    /* A child that the host forked meanwhile has the same open file: without this it would keep the
+     * lock for as long as it lives. */
+    if (file->locked)
+        (void)flock(file->fd, LOCK_UN);
     close(file->fd);
     wk_release(env, WK_MEM_HANDLE, file, sizeof *file + file->name_size);
 }
@@ -294,6 +299,7 @@ static enum wk_status files_lock(struct wk_env *env, struct wk_file *file, struc
         if (errno != EINTR)
             return wk_posix_fail(err, errno, "lock", file->name);
     }
+    file->locked = true;
     return WK_OK;
 }
 
