@@ -45,7 +45,8 @@ struct wk_backend_ops {
     enum wk_status (*lookup)(struct wk_backend *b, struct wk_span ns,
                              const struct wk_block_hash *hashes, size_t count, size_t *out_matched,
                              struct wk_error *err);
-    /* Presence of each: results[i].status OK or MISS, tier, bytes.size if known; nothing pinned. */
+    /* Presence of each: results[i].status OK, MISS, or why it cannot be told; tier, bytes.size if
+     * known; nothing pinned. */
     enum wk_status (*contains)(struct wk_backend *b, struct wk_span ns,
                                const struct wk_block_hash *hashes, size_t count,
                                uint64_t deadline_ns, struct wk_block_result *results,

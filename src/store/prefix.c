@@ -271,10 +271,14 @@ static void contains_ask(struct heads *h, struct wk_block_result *results) {
     heads_run(h, h->store->config.retries);
     for (size_t r = 0; r < h->wave.count; r++) {
         struct wk_block_result *result = &results[h->wave.item[r]];
-        if (heads_answer(h, r) != HEAD_PRESENT)
-            continue;
-        result->status = WK_OK;
-        result->tier = WK_TIER_OBJECT;
+        enum head_answer answer = heads_answer(h, r);
+        if (answer == HEAD_PRESENT) {
+            result->status = WK_OK;
+            result->tier = WK_TIER_OBJECT;
+        } else if (answer == HEAD_FAILED) {
+            /* Not to know is no miss: the caller might prefill, or put again, for nothing. */
+            result->status = wk_object_class_status(h->wave.results[r].class);
+        }
     }
     wk_wave_clear(&h->wave);
 }

@@ -103,6 +103,10 @@ static void contains_answers_for_each(void **state) {
     assert_int_equal(results[1].status, WMBT_KV_STATUS_MISS);
     assert_int_equal(results[2].status, WMBT_KV_STATUS_OK);
     assert_int_equal(wmbt_kv_contains_blocks(kv, "elsewhere", chain.hex, 3, -1, results), 0);
+    /* Nothing is known of these, and there is no time to ask: that is no miss. */
+    assert_int_equal(wmbt_kv_contains_blocks(kv, "nowhere", chain.hex, 3, 0, results), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(results[i].status, WMBT_KV_STATUS_TIMEOUT);
     wmbt_kv_free(kv);
 }
 

@@ -582,6 +582,21 @@ static void contains_tells_where_each_block_is(void **state) { /* CONS-5 */
     assert_int_equal(pending, 0);
 }
 
+static void contains_does_not_take_a_failure_for_a_miss(void **state) { /* CONS-5 ABI-12 */
+    (void)state;
+    struct wk_block_hash h[2] = {hash_of(1), hash_of(2)};
+    struct wk_block_result r[2];
+    struct wk_span elsewhere = wk_span_text("elsewhere"); /* no LIST tells of it */
+    bucket_write(&bucket, key_of("elsewhere", 1), "theirs", 6);
+    bucket_fail(&bucket, WK_OBJECT_HEAD, 2, WK_OBJECT_DENIED, false, NULL);
+    assert_int_equal(store->ops->contains(store, elsewhere, h, 2, WK_FOREVER, r, NULL), WK_OK);
+    assert_int_equal(r[0].status, WK_DENIED);
+    assert_int_equal(r[1].status, WK_DENIED);
+    assert_int_equal(store->ops->contains(store, elsewhere, h, 2, WK_FOREVER, r, NULL), WK_OK);
+    assert_int_equal(r[0].status, WK_OK);
+    assert_int_equal(r[1].status, WK_MISS);
+}
+
 static void statistics_that_do_not_fit_are_no_overrun(void **state) {
     (void)state;
     char room[100];
@@ -763,6 +778,7 @@ int main(void) {
         STORE_TEST(an_old_tail_is_not_served_when_it_cannot_be_revalidated),
         STORE_TEST(without_etags_an_old_tail_is_fetched_anew),
         STORE_TEST(contains_tells_where_each_block_is),
+        STORE_TEST(contains_does_not_take_a_failure_for_a_miss),
         STORE_TEST(statistics_that_do_not_fit_are_no_overrun),
         STORE_TEST(a_hit_allocates_nothing_and_asks_nobody),
         STORE_TEST(a_cold_get_asks_once_per_block),
