@@ -220,6 +220,11 @@ enum wk_status wk_endpoint_parse(struct wk_span text, struct wk_endpoint *out,
                                  struct wk_error *err) {
     struct wk_endpoint parsed;
     memset(&parsed, 0, sizeof parsed);
+    /* Not shown, because what stands before the '@' may be a password (SET-8). */
+    if (!starts_with(text, "file://") && find(text, '@') != text.size)
+        return wk_fail(err, WK_INVALID,
+                       "an endpoint has no place for a user or a password (an '@' is in it); use "
+                       "WMBT_KV_S3_ACCESS_KEY and WMBT_KV_S3_SECRET_KEY");
     if (text.size >= 7 && memcmp(text.data, "file://", 7) == 0) {
         enum wk_status status = parse_file(text, &parsed, err);
         if (status == WK_OK)
