@@ -85,6 +85,12 @@ static bool has_damaged_magic(struct wk_span bytes) {
            frame_holds(from(bytes, WK_BODY_HEADER_BYTES), u32le_at(bytes, WK_BODY_RAW_LEN_AT));
 }
 
+bool wk_body_may_be_cut(struct wk_span body) {
+    size_t shown = body.size < WK_BODY_MAGIC_BYTES ? body.size : WK_BODY_MAGIC_BYTES;
+    return body.size < WK_BODY_HEADER_BYTES &&
+           (shown == 0 || memcmp(body.data, WK_BODY_MAGIC, shown) == 0);
+}
+
 bool wk_body_looks_wrapped(struct wk_span bytes) {
     return begins_with_magic(bytes) || has_damaged_magic(bytes);
 }

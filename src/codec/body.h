@@ -73,6 +73,13 @@ WK_MUST_CHECK enum wk_status wk_body_inspect(struct wk_span head, uint64_t body_
                                              struct wk_body_info *out, struct wk_error *err);
 
 /*
+ * True for a verbatim body that may be all that is left of a WBZ1 body: under 10 bytes, which agree
+ * with "WBZ1" as far as they go, none at all included. Only a checksum can tell them from a
+ * payload.
+ */
+bool wk_body_may_be_cut(struct wk_span body);
+
+/*
  * The whole body. `info` is what wk_body_inspect found and `to.size` is exactly info->raw_bytes;
  * WK_CORRUPT when the body's head says otherwise now. A failure leaves `to` unspecified.
  * `work` is aligned to 8 and of wk_body_decode_work_bytes(), else WK_INVALID.

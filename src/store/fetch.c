@@ -196,6 +196,9 @@ static enum wk_status body_accept(struct item *it, const struct wk_object_result
     status = wk_body_inspect(body, body.size, &info, err);
     if (status != WK_OK)
         return WK_CORRUPT;
+    if (!info.wrapped && !result->has_crc32c && wk_body_may_be_cut(body))
+        return wk_fail(err, WK_CORRUPT, "a body of %zu bytes, perhaps the rest of a longer one",
+                       body.size);
     if (!wk_reuse_allows(&s->config.reuse, &info.stated)) {
         wk_known_foreign(s, &it->fetch->call->space, &it->key, it->hash, it->flight->epoch,
                          &info.stated, result->size_bytes);

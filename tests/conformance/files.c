@@ -77,7 +77,7 @@ static void a_body_of_the_zstd_tool_reads_back(void **state) {
 /* ABI-22 */
 static void a_verbatim_body_reads_back(void **state) {
     (void)state;
-    static const char *const bodies[] = {"", "W", "WBZ", "plain bytes", "\x28\xb5\x2f\xfd"};
+    static const char *const bodies[] = {"x", "wbz1", "WBZ2", "plain bytes", "\x28\xb5\x2f\xfd"};
     for (unsigned i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         struct abi_hash hash = abi_hash("verbatim", i);
         replace(put_and_find("verbatim", hash.hex, "x", 1), bodies[i], strlen(bodies[i]));
@@ -150,6 +150,23 @@ static void damaged_bodies_are_misses(void **state) {
 }
 
 /* ABI-22 */
+static void what_is_left_of_a_cut_body_is_a_miss(void **state) {
+    (void)state;
+    static uint8_t body[4000];
+    struct abi_hash hash = abi_hash("cut", 0);
+    const char *path = put_and_find("cut", hash.hex, "the state of some tokens", 24);
+    size_t size = load(path, body, sizeof body);
+    for (size_t left = 0; left < size; left++) {
+        replace(path, body, left);
+        wmbt_kv_handle_t *kv = abi_open();
+        abi_expect_miss(kv, "cut", hash.hex);
+        wmbt_kv_free(kv);
+    }
+    replace(path, body, 0);
+    expect_damage_is_a_miss("cut", hash.hex);
+}
+
+/* ABI-22 */
 static void a_deleted_object_is_a_miss(void **state) {
     (void)state;
     struct abi_hash hash = abi_hash("gone", 0);
@@ -191,6 +208,7 @@ const abi_case abi_files_cases[] = {
     cmocka_unit_test(a_verbatim_body_reads_back),
     cmocka_unit_test(what_is_put_is_a_body_of_the_format),
     cmocka_unit_test(damaged_bodies_are_misses),
+    cmocka_unit_test(what_is_left_of_a_cut_body_is_a_miss),
     cmocka_unit_test(a_deleted_object_is_a_miss),
     cmocka_unit_test(rubbish_in_the_directory_is_left_alone),
 };

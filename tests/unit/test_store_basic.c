@@ -426,6 +426,27 @@ static void a_foreign_body_without_checksum_is_served_and_counted(void **state) 
     assert_int_equal(stat_of(store, "unverified"), 1);
 }
 
+static void a_payload_like_the_rest_of_a_cut_body_reads_back(void **state) { /* STORE-9 CONS-1 */
+    (void)state;
+    static const char *const payloads[] = {"", "W", "WBZ", "WBZ1", "WBZ1\x01\x03\x05"};
+    struct wk_block_result r[1];
+    for (uint32_t caps = 0; caps < 2; caps++) {
+        uint32_t has = BUCKET_CAPS & ~(caps == 0 ? 0 : (uint32_t)WK_OBJECTS_CHECKSUM);
+        struct wk_store_config config = store_config(&bucket, has);
+        reopen(&config);
+        for (size_t i = 0; i < sizeof payloads / sizeof payloads[0]; i++) {
+            struct wk_block_hash h = hash_of(1);
+            struct wk_span p = wk_span_text(payloads[i]);
+            assert_int_equal(store->ops->put(store, ns_default, &h, &p, 1, NULL), WK_OK);
+            config = store_config(&bucket, has);
+            reopen(&config);
+            assert_int_equal(get(1, 1, r), WK_OK);
+            assert_true(wk_span_equal(r->bytes, p));
+            release(r, 1);
+        }
+    }
+}
+
 /* ---- what a handle states ---- */
 
 static void a_block_of_another_model_is_a_miss(void **state) { /* STORE-10 */
@@ -771,6 +792,7 @@ int main(void) {
         STORE_TEST(a_damaged_body_is_a_miss_and_leaves_the_index),
         STORE_TEST(truncated_and_absurd_bodies_are_misses),
         STORE_TEST(a_foreign_body_without_checksum_is_served_and_counted),
+        STORE_TEST(a_payload_like_the_rest_of_a_cut_body_reads_back),
         STORE_TEST(a_block_of_another_model_is_a_miss),
         STORE_TEST(a_tail_comes_back_and_is_overwritten),
         STORE_TEST(a_tail_of_another_writer_is_seen_within_its_freshness),
