@@ -24,8 +24,10 @@
  *   Outputs     through pointers are written only on success; otherwise they keep what the caller
  *               put there, so set them before the call.
  *   Namespace   any UTF-8 text of at most 512 bytes, the empty one included. Namespaces never see
- *               each other's blocks. An engine must put whatever decides the bytes of a block (the
- *               model, its quantisation, the layout) into its hashes or into the namespace.
+ *               each other's blocks. One handle takes at most 65535 different ones, those that it
+ *               was only asked about included. An engine must put whatever decides the bytes of a
+ *               block (the model, its quantisation, the layout) into its hashes or into the
+ *               namespace.
  *   Hashes      of blocks are 64 hex digits of either case: "AB.." and "ab.." are one block. Tips
  *               of raw tails are any 64 bytes, taken as given: "AB.." and "ab.." are two tails.
  *               The library never compares a hash with the payload.
@@ -275,7 +277,9 @@ wmbt_kv_handle_t *wmbt_kv_open(const wmbt_kv_config *config);
  * Keys, values and prefixes that are passed in are borrowed for that call. A buffer that get,
  * iter_next or iter_keys_next returns belongs to the library until it passes it to free_buf. Calls
  * come one at a time, from any thread of the library, unless WMBT_KV_CALLBACKS_THREAD_SAFE is set.
- * A callback must not call the library on the handle it serves.
+ * A callback must not call the library on the handle it serves. A callback cannot be interrupted:
+ * the call that it serves, whatever its deadline, and wmbt_kv_free last at least as long as it
+ * does.
  *
  * get, set and free_buf are required. Any other member may be NULL; what is lost then: del,
  * deleting; iter_* (all three or none), finding at start what is stored; head, the probe of lookup;
