@@ -17,9 +17,9 @@
 #define STABLE     15u
 #define WRITERS    2u
 #define READERS    3u
-#define HOT        2u // most reads and writes go to these
-#define WRITER_OPS 300u
-#define READER_OPS 400u
+#define HOT        1u // of the first and of the last keys: most reads and writes go to these
+#define WRITER_OPS 1000u
+#define READER_OPS 1000u
 #define ALL_KNOWN  (WK_NODE_PRESENT | WK_NODE_SIZES | WK_NODE_CHECKSUM | WK_NODE_IDENTITY)
 
 struct rig {
@@ -52,6 +52,11 @@ static struct wk_node_info info_of(uint32_t key, uint64_t version) {
                                  .crc32c = (uint32_t)(x >> 16),
                                  .etag_hash = ~x,
                                  .identity = {version << 8 | key, x}};
+}
+
+static uint32_t hot_key(struct sim_rng *rng) {
+    uint64_t i = sim_rng_below(rng, 2 * HOT);
+    return (uint32_t)(i < HOT ? i : KEYS - 1 - (i - HOT));
 }
 
 // ---- what readers demand
@@ -121,7 +126,7 @@ static void reader_main(void *arg) {
             read_node(a->rig, any);
             break;
         default:
-            read_node(a->rig, any % HOT);
+            read_node(a->rig, hot_key(&a->rng));
         }
     }
     a->rig->running--;
@@ -152,24 +157,24 @@ static void writer_main(void *arg) {
         uint32_t loose = (uint32_t)sim_rng_between(&a->rng, STABLE, KEYS - 1);
         switch (sim_rng_below(&a->rng, 12)) {
         case 0:
-        case 1:
             wk_radix_link_chain(r->radix, r->space, chain, path_to(r, any, chain));
             break;
-        case 2:
+        case 1:
             wk_radix_clear_flags(r->radix, r->space, &r->keys[any], WK_NODE_IDENTITY);
             break;
+        case 2:
+            remove_node(r, loose, sim_rng_chance(&a->rng, 500000));
+            break;
         case 3:
-            remove_node(r, loose, false);
-            break;
         case 4:
-            remove_node(r, loose, true);
-            break;
         case 5:
+            remove_node(r, KEYS - 1 - any % HOT, true);
+            break;
         case 6:
             write_node(r, any);
             break;
         default:
-            write_node(r, any % HOT);
+            write_node(r, hot_key(&a->rng));
         }
     }
     r->running--;

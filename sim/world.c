@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bucket.h"
+#include "cache_rig.h"
 #include "chaos.h"
 #include "engine.h"
 #include "fault.h"
@@ -79,6 +80,7 @@ static void world_main(void *arg) {
         sim_sleep(20000000);
     engine_switches = sim_sched_stats().switches;
     sim_index_rig(sim_process_create(sim_host_at(0), "index-rig"), plan->seed);
+    sim_cache_rig(sim_process_create(sim_host_at(0), "cache-rig"), plan->seed);
     sim_finish();
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rig that lets threads meet in the prefix index: many seeds, and equal runs of one. */
+/* The rigs that let threads meet in the prefix index and in the cache: many seeds, equal runs. */
 #include "unit/cmocka_all.h"
 
 #include <string.h>
 
+#include "cache_rig.h"
 #include "index_rig.h"
 #include "report.h"
 #include "sched.h"
@@ -14,6 +15,7 @@ static struct sim_fault_plan faults;
 static void world_main(void *seed) {
     struct sim_host *host = sim_host_create("host");
     sim_index_rig(sim_process_create(host, "index"), (uint64_t)(uintptr_t)seed);
+    sim_cache_rig(sim_process_create(host, "cache"), (uint64_t)(uintptr_t)seed);
     sim_finish();
 }
 
@@ -29,7 +31,7 @@ static uint64_t run_seed(uint64_t seed) {
     return sim_sched_stats().steps;
 }
 
-static void readers_see_whole_nodes_in_every_order_of_stores(void **state) {
+static void readers_see_whole_nodes_and_values_in_every_order_of_stores(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 64; seed++)
         assert_true(run_seed(seed) > 1000);
@@ -43,7 +45,7 @@ static void a_seed_takes_the_same_steps_again(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(readers_see_whole_nodes_in_every_order_of_stores),
+        cmocka_unit_test(readers_see_whole_nodes_and_values_in_every_order_of_stores),
         cmocka_unit_test(a_seed_takes_the_same_steps_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
