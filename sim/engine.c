@@ -122,16 +122,42 @@ static void release_all(struct sim_engine *e) {
     }
 }
 
-// Borrows outlive their handle: half of the sessions free it first.
+static void releaser_main(void *arg) {
+    struct sim_thread *t = arg;
+    sim_release_due(t, true);
+    sim_thread_ends();
+    t->engine->running--;
+    sim_wake("session", t->engine, UINT32_MAX);
+}
+
+// Threads from `first` on let go of their borrows, in any order with each other and the caller.
+static void release_beside(struct sim_engine *e, uint32_t first) {
+    for (uint32_t i = first; i < SIM_THREADS_MAX; i++) {
+        if (e->leases[i] == NULL)
+            continue;
+        struct sim_thread *t = sim_new(sizeof *t);
+        *t = (struct sim_thread){e, e->process, i};
+        if (sim_spawn(e->process, "release", releaser_main, t) == NULL)
+            sim_harness_fail("too many fibers");
+        e->running++;
+    }
+}
+
+// Borrows outlive their handle: half of the sessions free it while all threads but the first let go
+// of them, and the first does so later.
 static void close_handles(struct sim_engine *e, bool frees_first) {
-    if (!frees_first)
+    if (frees_first)
+        release_beside(e, 1);
+    else
         release_all(e);
     for (uint32_t i = 0; i < e->plan->handles; i++) {
         if (e->handles[i] != NULL)
             sim_free_handle(e->handles[i]);
         e->handles[i] = NULL;
     }
-    release_all(e);
+    release_beside(e, 0);
+    while (e->running > 0)
+        (void)sim_block("session", e, SIM_NEVER);
 }
 
 // ---- processes

@@ -26,8 +26,8 @@ static void draw_bucket(struct sim_bucket_plan *b, struct sim_rng *rng) {
                                         WK_OBJECTS_CHECKSUM, WK_OBJECTS_HEAD,
                                         WK_OBJECTS_LIST,     WK_OBJECTS_LIST_SIZES};
     uint64_t kind = sim_rng_below(rng, 10);
-    b->endpoint = kind < 7   ? SIM_ENDPOINT_BUCKET
-                  : kind < 8 ? SIM_ENDPOINT_CALLBACKS
+    b->endpoint = kind < 6   ? SIM_ENDPOINT_BUCKET
+                  : kind < 7 ? SIM_ENDPOINT_CALLBACKS
                              : SIM_ENDPOINT_DIR;
     b->caps = WK_OBJECTS_CONCURRENT;
     uint32_t missing_ppm = sim_rng_chance(rng, 600000) ? 0 : 300000;
@@ -48,7 +48,7 @@ static void draw_bucket(struct sim_bucket_plan *b, struct sim_rng *rng) {
 
 static void draw_engine(struct sim_engine_plan *e, struct sim_rng *rng, uint32_t hosts,
                         uint32_t buckets) {
-    static const uint32_t probes_ms[] = {0, 5, 20, 20, 100};
+    static const uint32_t probes_ms[] = {0, 5, 20, 100, 100};
     static const uint32_t fresh_ms[] = {0, 10, 1000, 1000, 5000};
     static const uint32_t scrubs_ms[] = {0, 1, 50, 1000};
     e->host = (uint32_t)sim_rng_below(rng, hosts);

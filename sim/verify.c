@@ -150,6 +150,36 @@ static void verify_put(struct sim_thread *t, uint32_t handle, uint32_t version) 
     sim_release_due(t, true);
 }
 
+// What one handle found absent, the other one puts: the first has to count it before long.
+static void verify_between(struct sim_thread *t, uint32_t version) {
+    const struct sim_universe *u = sim_the_universe;
+    const struct sim_handle *reader = t->engine->handles[0];
+    if (reader->bucket != t->engine->handles[1]->bucket || !probes_surely(t, reader))
+        return;
+    for (uint32_t i = 0; i < u->space_count * u->chain_count; i++) {
+        struct sim_op op = {.kind = SIM_OP_LOOKUP,
+                            .space = (uint8_t)(i % u->space_count),
+                            .chain = (uint16_t)(i / u->space_count),
+                            .count = SIM_CHAIN_MAX,
+                            .deadline_ms = -1};
+        struct sim_call c;
+        sim_call_blocks(&c, t, &op);
+        uint32_t there = 0;
+        while (there < c.count && sim_key_present_sometime(c.keys[there], sim_now(), sim_now()))
+            there++;
+        if (there == c.count)
+            continue;
+        (void)sim_do_lookup(&c);
+        op.handle = 1;
+        sim_call_blocks(&c, t, &op);
+        sim_do_put(&c, version);
+        op.handle = 0;
+        uint32_t patience = 0;
+        verify_fresh(t, reader, &op, &patience);
+        return;
+    }
+}
+
 void sim_verify(struct sim_thread *t) {
     const struct sim_engine *e = t->engine;
     for (uint32_t i = 0; i < e->plan->handles; i++) {
@@ -168,4 +198,6 @@ void sim_verify(struct sim_thread *t) {
         }
         verify_put(t, i, 500 + e->index);
     }
+    if (e->plan->handles == 2)
+        verify_between(t, 600 + e->index);
 }
