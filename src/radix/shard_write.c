@@ -218,10 +218,12 @@ enum wk_status wk_shard_add(struct wk_env *env, struct wk_shard *shard, struct w
     made.is.flags |= WK_NODE_LIVE;
     node_take(shard, place, local);
     count_flags(shard, 0, made.is.flags);
-    write_begin(shard);
+    if (!WK_PLANTED(29)) /* plant 29 */
+        write_begin(shard);
     wk_atomic_write_words(place->words, made.words, WK_NODE_WORDS, "radix.node_made");
     slots_put(wk_slots_of(shard), key->h, local);
-    write_end(shard);
+    if (!WK_PLANTED(29))
+        write_end(shard);
     return WK_OK;
 }
 

@@ -184,7 +184,7 @@ static enum wk_status send_prepared(struct save *s) {
         const struct wk_object_result *result = &s->wave.results[r];
         size_t i = s->wave.item[r];
         if (result->class == WK_OBJECT_OK ||
-            (WK_PLANTED(7) && result->class == WK_OBJECT_TIMEOUT)) { /* plant 7 */
+            (WK_PLANTED(7) && wk_object_class_retryable(result->class))) { /* plant 7 */
             settle_put(s, i, result);
         } else if (status == WK_OK) {
             status = wk_object_class_status(result->class);

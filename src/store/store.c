@@ -110,8 +110,7 @@ void wk_store_hold(struct wk_store *store, uint64_t leases, uint64_t bytes) {
 static void drop_refs(struct wk_store *store, uint64_t refs) {
     struct wk_env *env = store->env;
     /* Acquire-release: whoever frees sees everything that the others did. */
-    enum wk_order order = WK_PLANTED(25) ? WK_RELAXED : WK_ACQ_REL; /* plant 25 */
-    uint64_t before = wk_atomic_sub_u64(&store->refs, refs, order, "store.refs");
+    uint64_t before = wk_atomic_sub_u64(&store->refs, refs, WK_ACQ_REL, "store.refs");
     if (before != refs)
         return;
     wk_cache_destroy(&store->cache);
