@@ -61,8 +61,8 @@ static void draw_engine(struct sim_engine_plan *e, struct sim_rng *rng, uint32_t
     e->frees_first = (uint32_t)sim_rng_next(rng);
     e->by_config = sim_rng_chance(rng, 300000);
     bool tight = sim_rng_chance(rng, 500000); // nearly every fill evicts
-    e->ram_bytes = tight ? sim_rng_log(rng, 8u << 10, 256u << 10)
-                         : sim_rng_log(rng, 256u << 10, 64u << 20);
+    e->ram_bytes =
+        tight ? sim_rng_log(rng, 8u << 10, 256u << 10) : sim_rng_log(rng, 256u << 10, 64u << 20);
     e->level = sim_rng_chance(rng, 250000) ? 0 : (uint32_t)sim_rng_between(rng, 1, 4);
     e->parallel = (uint32_t)sim_rng_log(rng, 1, 32);
     e->retries = (uint32_t)sim_rng_between(rng, 0, 4);
