@@ -163,7 +163,7 @@ void sim_bucket_mangle(struct sim_bucket *b, struct sim_object *object, const ui
     v->size = size;
     v->crc32c = crc;
     v->etag = etag;
-    v->damaged = 1;
+    v->damaged = wk_crc32c(body, size) != crc; // a second flip may undo the first
     tell(b, object);
 }
 
