@@ -103,6 +103,27 @@ static void slots_never_overlap_and_the_budget_holds(void **state) { /* STORE-1 
     }
 }
 
+static void small_values_that_fill_the_tables_make_way_for_others(void **state) { /* STORE-2 */
+    (void)state;
+    struct wk_arena a;
+    struct wk_arena_stats stats;
+    open_arena(&a, 512u << 10);
+    struct wk_entry *e = wk_arena_reserve(&a, 100);
+    for (uint64_t rank = 0; e != NULL && evicted == 0; rank++) {
+        publish(e, rank);
+        e = wk_arena_reserve(&a, 100);
+    }
+    assert_non_null(e);
+    wk_arena_stats(&a, &stats);
+    uint64_t entries = stats.entries;
+    assert_true(stats.used_bytes < a.region_bytes * 3 / 4); /* so it is the tables that are full */
+    assert_non_null(wk_arena_reserve(&a, 3000));            /* of a size that has no chunk yet */
+    wk_arena_stats(&a, &stats);
+    assert_true(stats.entries < entries);
+    assert_true(stats.table_bytes <= a.table_bytes_max);
+    close_arena(&a);
+}
+
 static void a_slot_is_at_most_a_sixteenth_larger_than_its_value(void **state) { /* STORE-3 */
     (void)state;
     struct wk_arena a;
@@ -271,6 +292,7 @@ static void a_failed_allocation_leaves_the_arena_usable(void **state) { /* STORE
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slots_never_overlap_and_the_budget_holds),
+        cmocka_unit_test(small_values_that_fill_the_tables_make_way_for_others),
         cmocka_unit_test(a_slot_is_at_most_a_sixteenth_larger_than_its_value),
         cmocka_unit_test(one_size_fills_the_region_but_for_little),
         cmocka_unit_test(pinned_values_are_never_evicted),
