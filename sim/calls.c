@@ -23,7 +23,8 @@ void sim_calls_reset(void) {
 
 static uint64_t damage_so_far(void) {
     return sim_fault_count(SIM_FAULT_OBJECT_TRUNCATED) + sim_fault_count(SIM_FAULT_OBJECT_CORRUPT) +
-           sim_fault_count(SIM_FAULT_DISK_BIT_ROT) + sim_fault_count(SIM_FAULT_DISK_READ_ERROR);
+           sim_fault_count(SIM_FAULT_DISK_BIT_ROT) + sim_fault_count(SIM_FAULT_DISK_READ_ERROR) +
+           sim_fault_count(SIM_FAULT_DISK_TOUCHED);
 }
 
 // What rots on a disk stays so; what is damaged on the way is whole again at the next try.
@@ -31,6 +32,10 @@ bool sim_call_excused(const struct sim_call *c) {
     bool disk = sim_the_plan->buckets[c->handle->bucket].endpoint == SIM_ENDPOINT_DIR;
     bool rotten = disk && sim_fault_count(SIM_FAULT_DISK_BIT_ROT) > 0;
     return rotten || damage_so_far() != c->damage_before;
+}
+
+bool sim_call_foreign(const struct sim_call *c, const struct sim_key *key) {
+    return sim_key_foreign(key, c->thread->engine->plan->model);
 }
 
 // Clocks that jump, wakes for no reason, old listings, third parties are no reason to fail.

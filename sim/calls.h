@@ -30,6 +30,8 @@ void sim_call_begin(struct sim_call *c, enum sim_op_kind kind, int64_t deadline_
 void sim_call_end(struct sim_call *c, int64_t rc, uint64_t digest);
 /* Were bytes damaged on the way during the call? */
 bool sim_call_excused(const struct sim_call *c);
+/* May this very key be a miss to it, because those of another model write it, too? */
+bool sim_call_foreign(const struct sim_call *c, const struct sim_key *key);
 /* Has anything happened so far in this seed that may make calls fail? */
 bool sim_call_may_fail(void);
 /* A judge's sentence: "rule: text", or NULL. Does not come back if there is one. */

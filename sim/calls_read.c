@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "fault.h"
+#include "memory_rot.h"
 #include "pool.h"
 #include "report.h"
 #include "trace.h"
@@ -42,12 +43,12 @@ static void keep(const struct sim_call *c, wmbt_kv_borrow_t *borrow, const uint8
 }
 
 void sim_release_lease(struct sim_engine *engine, struct sim_lease *lease) {
-    (void)engine;
     const char *why =
         sim_judge_lease(lease->digest, digest_all(lease->bytes, lease->sizes, lease->count));
     if (why != NULL)
         sim_violate("lease", "%s while %zu blocks were borrowed", why + 7, lease->count);
     sim_event("release", NULL, lease->count, lease->digest);
+    sim_memory_rot(engine, lease);
     wmbt_kv_release_borrow(lease->borrow);
 }
 
@@ -68,15 +69,23 @@ void sim_release_due(struct sim_thread *thread, bool all) {
 // ---- blocks
 
 static void judge_hit(const struct sim_call *c, uint32_t i, const uint8_t *bytes, size_t size) {
-    struct sim_value value = {bytes, size};
+    struct sim_value value = sim_memory_unrotten(c->keys[i], (struct sim_value){bytes, size});
+    sim_call_verdict(c, sim_judge_model(c->keys[i], value, c->thread->engine->plan->model),
+                     c->keys[i]);
     sim_call_verdict(c, sim_judge_hit(c->keys[i], value, c->handle->store, c->start_ns, c->end_ns),
                      c->keys[i]);
 }
 
+static const char *why_no_miss(const struct sim_call *c, const struct sim_key *key) {
+    bool excused = sim_call_excused(c) || sim_call_foreign(c, key);
+    return sim_judge_miss(key, excused, c->start_ns, c->end_ns);
+}
+
 static void judge_miss(const struct sim_call *c, uint32_t i) {
     const struct sim_key *key = c->keys[i];
-    sim_call_verdict(c, sim_judge_miss(key, sim_call_excused(c), c->start_ns, c->end_ns), key);
-    if (c->healed && sim_key_present_throughout(key, c->start_ns, c->end_ns))
+    sim_call_verdict(c, why_no_miss(c, key), key);
+    if (c->healed && !sim_call_foreign(c, key) &&
+        sim_key_present_throughout(key, c->start_ns, c->end_ns))
         sim_call_verdict(c, "converges: a miss in the healed world of what is there", key);
 }
 
@@ -105,7 +114,8 @@ static void block_gone(const struct sim_call *c, uint32_t i) {
     const struct sim_key *key = c->keys[i];
     bool beside_put =
         c->beside_put || c->handle->putting > 0 || c->handle->put_ended_ns >= c->start_ns;
-    if (!beside_put && sim_fault_count(SIM_FAULT_OBJECT_STALE_LIST) == 0)
+    if (!beside_put && sim_fault_count(SIM_FAULT_OBJECT_STALE_LIST) == 0 &&
+        !sim_call_foreign(c, key))
         c->handle->gone_ns[key->space][key->block] = c->start_ns;
 }
 
@@ -124,8 +134,7 @@ void sim_do_get(struct sim_call *c) {
             sim_violate("abi", "get returned %d and wrote to its outputs", rc);
         uint32_t could_miss = 0;
         for (uint32_t i = 0; rc == 0 && i < c->count; i++)
-            could_miss +=
-                sim_judge_miss(c->keys[i], sim_call_excused(c), c->start_ns, c->end_ns) == NULL;
+            could_miss += why_no_miss(c, c->keys[i]) == NULL;
         if (rc == 0 && could_miss == 0)
             judge_miss(c, 0);
         if (rc == 0 && c->count == 1)
@@ -251,8 +260,12 @@ void sim_do_contains(struct sim_call *c) {
     }
 }
 
-// A full index, or one that got no memory, forgets.
+// A full index, or one that got no memory, forgets, and so does one that saw another model.
 static bool may_forget(const struct sim_call *c) {
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (sim_call_foreign(c, c->keys[i]))
+            return true;
+    }
     return c->thread->process->memory_failures > 0 ||
            c->thread->engine->plan->index_nodes < SIM_SPACES_MAX * SIM_BLOCKS_MAX;
 }
@@ -309,10 +322,13 @@ void sim_do_get_tail(struct sim_call *c) {
     uint64_t fresh = c->thread->engine->plan->tail_fresh_ms * 1000000ull;
     fresh += fresh / 1000; // clocks drift
     struct sim_value value = {rc == 1 ? bytes : NULL, size};
-    sim_call_verdict(c,
-                     sim_judge_tail(key, value, c->handle->store, fresh, sim_call_excused(c),
-                                    c->start_ns, c->end_ns),
-                     key);
+    if (rc == 1)
+        value = sim_memory_unrotten(key, value);
+    sim_call_verdict(c, sim_judge_model(key, value, c->thread->engine->plan->model), key);
+    bool excused = sim_call_excused(c) || sim_call_foreign(c, key);
+    sim_call_verdict(
+        c, sim_judge_tail(key, value, c->handle->store, fresh, excused, c->start_ns, c->end_ns),
+        key);
     if (rc == 1)
         keep(c, borrow, &bytes, &size, 1, digest);
 }

@@ -54,6 +54,7 @@ void sim_do_put(struct sim_call *c, uint32_t version) {
         sizes[i] = values[i].size;
         sum += (int64_t)values[i].size;
         writes[i] = sim_model_begin(c->keys[i], values[i], c->handle->store);
+        writes[i]->model = c->thread->engine->plan->model;
     }
     begin_writes(c, writes, c->count);
     int64_t rc = wmbt_kv_put_kv_blocks(c->handle->handle, sim_the_universe->spaces[c->op->space],
@@ -83,6 +84,7 @@ void sim_do_put_tail(struct sim_call *c, uint32_t version) {
     char text[64] = "";
     sim_call_begin(c, SIM_OP_PUT_TAIL, -1);
     writes[0] = sim_model_begin(key, value, c->handle->store);
+    writes[0]->model = c->thread->engine->plan->model;
     begin_writes(c, writes, 1);
     int32_t rc = wmbt_kv_put_raw_tail(c->handle->handle, sim_the_universe->spaces[c->op->space],
                                       c->hex[c->count - 1], payload, size, text, sizeof text);

@@ -104,7 +104,7 @@ static void maybe_delete(void) {
     sim_bucket_delete(b, o->key);
 }
 
-// Another program with the same format: its own bytes, verbatim where the store checks them.
+// Another program with the same format: its own bytes, verbatim more often than not.
 static void replace(struct sim_bucket *b, const struct sim_object *o, struct sim_rng *r) {
     struct sim_key *key = sim_model_key_of(b, o->key);
     if (key == NULL)
@@ -113,7 +113,7 @@ static void replace(struct sim_bucket *b, const struct sim_object *o, struct sim
     struct sim_value value =
         key->tail ? sim_tail_value(sim_the_universe, key->space, key->block, version)
                   : sim_block_value(sim_the_universe, key->space, key->block, version);
-    struct wk_body_policy policy = {.level = 3, .must_checksum = true};
+    struct wk_body_policy policy = {.level = 3, .must_checksum = !sim_rng_chance(r, 700000)};
     size_t work_bytes = wk_body_work_bytes(policy.level, value.size);
     void *work = malloc(work_bytes);
     size_t room = wk_body_encoded_bytes_max(value.size);

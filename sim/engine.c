@@ -7,6 +7,7 @@
 
 #include "calls.h"
 #include "fault.h"
+#include "memory_rot.h"
 #include "pool.h"
 #include "report.h"
 #include "threads.h"
@@ -28,6 +29,7 @@ void sim_engines_reset(const struct sim_plan *plan, const struct sim_universe *u
         engines[i]->plan = &plan->engines[i];
     }
     sim_calls_reset();
+    sim_memory_rot_reset();
     sim_open_reset();
 }
 

@@ -351,6 +351,8 @@ static enum wk_status file_pread(struct wk_env *env, struct wk_file *file, void 
         rot(inode, offset, part);
     if (part > 0)
         memcpy(to, inode->now.data + offset, part);
+    if (part > 0 && sim_fault(SIM_FAULT_DISK_TOUCHED))
+        inode->modified_ns = sim_process_wall(p);
     sim_event("pread", NULL, inode->number, sim_digest(to, part));
     *out_size = part;
     return WK_OK;

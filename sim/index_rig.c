@@ -13,14 +13,15 @@
 #include "rng.h"
 #include "sched.h"
 
-#define KEYS       72u // more than the first table of a shard takes, so that it grows
-#define STABLE     15u
-#define WRITERS    2u
-#define READERS    3u
-#define HOT        1u // of the first and of the last keys: most reads and writes go to these
-#define WRITER_OPS 1000u
-#define READER_OPS 1000u
-#define ALL_KNOWN  (WK_NODE_PRESENT | WK_NODE_SIZES | WK_NODE_CHECKSUM | WK_NODE_IDENTITY)
+#define KEYS           72u // more than the first table of a shard takes, so that it grows
+#define STABLE         15u
+#define WRITERS        2u
+#define READERS        3u
+#define HOT            1u // of the first and of the last keys: most reads and writes go to these
+#define WRITER_OPS     1000u
+#define READER_OPS     1000u
+#define READS_PER_WALK 500u
+#define ALL_KNOWN      (WK_NODE_PRESENT | WK_NODE_SIZES | WK_NODE_CHECKSUM | WK_NODE_IDENTITY)
 
 struct rig {
     struct sim_process *process;
@@ -111,10 +112,23 @@ static void read_chain(struct rig *r, uint32_t key) {
         sim_violate("index", "a prefix of %u blocks that are all there counts %zu", count, seen);
 }
 
+static bool see_node(void *ctx, const struct wk_block_hash *hash, const struct wk_node_info *info) {
+    const struct rig *r = ctx;
+    for (uint32_t i = 0; i < KEYS; i++) {
+        if (wk_block_hash_equal(hash, &r->keys[i])) {
+            judge_info(i, info);
+            return true;
+        }
+    }
+    sim_violate("index", "a key that nobody wrote");
+}
+
 static void reader_main(void *arg) {
     struct actor *a = arg;
     for (uint32_t i = 0; i < READER_OPS; i++) {
         uint32_t any = (uint32_t)sim_rng_below(&a->rng, KEYS);
+        if (i % READS_PER_WALK == READS_PER_WALK - 1)
+            wk_radix_each(a->rig->radix, a->rig->space, see_node, a->rig);
         switch (sim_rng_below(&a->rng, 8)) {
         case 0:
             read_links(a->rig, any);

@@ -176,6 +176,14 @@ bool sim_key_written(const struct sim_key *key, struct sim_value value, uint64_t
     return false;
 }
 
+bool sim_key_foreign(const struct sim_key *key, uint32_t model) {
+    for (const struct sim_write *w = key->writes; w != NULL; w = w->next) {
+        if (model != 0 && w->model != 0 && w->model != model)
+            return true;
+    }
+    return false;
+}
+
 bool sim_key_held(const struct sim_key *key, struct sim_value value, uint64_t from_ns,
                   uint64_t to_ns) {
     if (!key->tracked)

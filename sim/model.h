@@ -30,6 +30,7 @@ struct sim_write {
     uint64_t end_ns; /* SIM_NEVER unless DONE */
     enum sim_outcome outcome;
     uint64_t store; /* number of the handle that wrote; 0: a third party */
+    uint32_t model; /* that it states; 0: none */
 };
 
 struct sim_effect {
@@ -76,6 +77,8 @@ bool sim_key_present_sometime(const struct sim_key *key, uint64_t from_ns, uint6
 /* Did the bucket hold exactly these bytes at some moment? Not tracked: was it written by then? */
 bool sim_key_held(const struct sim_key *key, struct sim_value value, uint64_t from_ns,
                   uint64_t to_ns);
+/* Did anybody ask to write under another model, so that its reader may find nothing there? */
+bool sim_key_foreign(const struct sim_key *key, uint32_t model);
 /* Did anybody ask to write these bytes before `to_ns`? */
 bool sim_key_written(const struct sim_key *key, struct sim_value value, uint64_t to_ns);
 /* The last write that this store acknowledged before `before_ns`; NULL: none. */

@@ -35,6 +35,8 @@ static void set_number(struct sim_process *p, const char *name, uint64_t value) 
     sim_process_set_var(p, name, text);
 }
 
+static const char *const layout_tags[SIM_MODELS_MAX + 1] = {"", "layout-1", "layout-2"};
+
 static void set_vars(struct sim_engine *e, uint32_t which) {
     struct sim_process *p = e->process;
     const struct sim_engine_plan *plan = e->plan;
@@ -54,6 +56,8 @@ static void set_vars(struct sim_engine *e, uint32_t which) {
     set_number(p, "WMBT_KV_LOOKUP_PROBE_TTL_MS", plan->probe_ttl_ms);
     set_number(p, "WMBT_KV_SCRUB_INTERVAL_MS", plan->scrub_ms);
     set_number(p, "WMBT_KV_INDEX_NODES_MAX", plan->index_nodes);
+    if (plan->model != 0)
+        sim_process_set_var(p, "WMBT_KV_LAYOUT_TAG", layout_tags[plan->model]);
 }
 
 static void fill_config(const struct sim_engine *e, uint32_t which, wmbt_kv_config *c) {
@@ -76,6 +80,7 @@ static void fill_config(const struct sim_engine *e, uint32_t which, wmbt_kv_conf
     c->lookup_probe_ttl_ms = plan->probe_ttl_ms;
     c->scrub_interval_ms = plan->scrub_ms;
     c->index_nodes_max = plan->index_nodes;
+    memcpy(c->layout_tag, layout_tags[plan->model], strlen(layout_tags[plan->model]));
 }
 
 static wmbt_kv_handle_t *open_somehow(struct sim_engine *e, uint32_t which) {

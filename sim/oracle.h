@@ -16,6 +16,9 @@
 const char *sim_judge_hit(const struct sim_key *key, struct sim_value value, uint64_t store,
                           uint64_t start_ns, uint64_t end_ns);
 
+/* Rule "model": bytes that only handles of another model wrote are not found. */
+const char *sim_judge_model(const struct sim_key *key, struct sim_value value, uint32_t model);
+
 /* Rule "found": a block whose put was acknowledged before the call, and that was whole in the
  * bucket since then, is not a miss. `excused`: bytes were damaged on the way meanwhile, so that a
  * miss is what the contract asks for. */

@@ -64,6 +64,18 @@ const char *sim_judge_hit(const struct sim_key *key, struct sim_value value, uin
     return judge_newest(key, value, store, start_ns, end_ns);
 }
 
+const char *sim_judge_model(const struct sim_key *key, struct sim_value value, uint32_t model) {
+    bool foreign = false;
+    for (const struct sim_write *w = key->writes; w != NULL && model != 0; w = w->next) {
+        if (!sim_value_equal(w->value, value))
+            continue;
+        if (w->model == 0 || w->model == model)
+            return NULL;
+        foreign = true;
+    }
+    return foreign ? "model: bytes of another model" : NULL;
+}
+
 // CONS-3: somebody's put was acknowledged before the call, and since then a whole value was there.
 // Of a put that is not acknowledged nothing is promised, even if it has arrived: the call may have
 // joined a GET that was answered before. A directory tells of no effects; its objects are never

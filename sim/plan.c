@@ -71,9 +71,21 @@ static void draw_engine(struct sim_engine_plan *e, struct sim_rng *rng, uint32_t
     e->probe_ms = pick(rng, probes_ms, 5);
     e->probe_ttl_ms = (uint32_t)sim_rng_log(rng, 1, 4000);
     e->scrub_ms = pick(rng, scrubs_ms, 4);
-    e->index_nodes = sim_rng_chance(rng, 150000) ? 1024 : 100000;
+    e->index_nodes = 100000;
+    if (sim_rng_chance(rng, 150000))
+        e->index_nodes = (uint32_t)sim_rng_log(rng, 16, 1024);
     e->log_level = sim_rng_chance(rng, 300000) ? 4 : 0;
     e->first_space = (uint32_t)sim_rng_below(rng, SIM_SPACES_MAX);
+}
+
+// In most worlds nobody states a model, in some all state one or none.
+static void draw_models(struct sim_plan *plan) {
+    struct sim_rng rng;
+    sim_rng_seed(&rng, plan->seed, "models");
+    if (!sim_rng_chance(&rng, 150000))
+        return;
+    for (uint32_t i = 0; i < plan->engine_count; i++)
+        plan->engines[i].model = (uint32_t)sim_rng_below(&rng, SIM_MODELS_MAX + 1);
 }
 
 // ---- operations
@@ -155,6 +167,7 @@ void sim_plan_draw(struct sim_plan *plan, uint64_t seed) {
     plan->engine_count = (uint32_t)sim_rng_between(&rng, 1, SIM_ENGINES_MAX);
     for (uint32_t i = 0; i < plan->engine_count; i++)
         draw_engine(&plan->engines[i], &rng, plan->hosts, plan->bucket_count);
+    draw_models(plan);
     plan->chaos_ms = (uint32_t)sim_rng_log(&rng, 5, 500);
     if (plan->faults.ppm[SIM_FAULT_ALLOC_KTH] > 0)
         plan->fail_after_allocations = (uint32_t)sim_rng_log(&rng, 1, 3000);

@@ -16,6 +16,7 @@
 #define SIM_BUCKETS_MAX  2u
 #define SIM_SESSIONS_MAX 6u
 #define SIM_THREADS_MAX  3u
+#define SIM_MODELS_MAX   2u
 #define SIM_OPS_MAX      1200u
 
 enum sim_op_kind {
@@ -82,6 +83,7 @@ struct sim_engine_plan {
     uint32_t index_nodes;
     uint32_t log_level;
     uint32_t first_space;
+    uint32_t model; /* stated with each block; 0: nothing is */
 };
 
 struct sim_plan {

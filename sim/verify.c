@@ -61,6 +61,12 @@ static bool probes_surely(const struct sim_thread *t, const struct sim_handle *h
            e->index_nodes >= SIM_SPACES_MAX * SIM_BLOCKS_MAX;
 }
 
+// There all the time, and of no other model.
+static bool readable(const struct sim_call *c, uint32_t i, uint64_t since_ns) {
+    return sim_key_present_throughout(c->keys[i], since_ns, sim_now()) &&
+           !sim_call_foreign(c, c->keys[i]);
+}
+
 // CONS-3 and CONS-13, before any get: blocks that others put are counted once "absent" has lived
 // its life and the probe has rested, at least one more each time.
 static void verify_fresh(struct sim_thread *t, const struct sim_handle *h, const struct sim_op *op,
@@ -69,13 +75,12 @@ static void verify_fresh(struct sim_thread *t, const struct sim_handle *h, const
     sim_call_blocks(&c, t, op);
     uint64_t since = sim_now();
     uint32_t matched = lookup_chain(t, op);
-    while (matched < c.count && *patience < PATIENCE_MAX &&
-           sim_key_present_throughout(c.keys[matched], since, sim_now())) {
+    while (matched < c.count && *patience < PATIENCE_MAX && readable(&c, matched, since)) {
         uint32_t before = matched;
         (*patience)++;
         sim_sleep(t->engine->plan->probe_ttl_ms * MS + PROBE_REST);
         matched = lookup_chain(t, op);
-        if (matched <= before && sim_key_present_throughout(c.keys[before], since, sim_now()))
+        if (matched <= before && readable(&c, before, since))
             sim_violate("converges",
                         "handle %" PRIu64 " still counts %u blocks of chain %u after a "
                         "rest of its probe, the next one is there for %" PRIu64 " ms",
@@ -111,7 +116,7 @@ static void verify_lookup(struct sim_thread *t, uint32_t handle, uint32_t space,
     struct sim_call c;
     sim_call_blocks(&c, t, &op);
     uint32_t present = 0;
-    while (present < c.count && sim_key_present_throughout(c.keys[present], since_ns, sim_now()))
+    while (present < c.count && readable(&c, present, since_ns))
         present++;
     uint32_t matched = lookup_chain(t, &op);
     if (matched >= present)

@@ -56,7 +56,8 @@ static void history_reset(struct history *h, bool tracked) {
 static struct sim_write *add_write(struct history *h, uint64_t store, char v, uint64_t start_ns) {
     assert_true(h->write_count < WRITES_MAX);
     struct sim_write *w = &h->writes[h->write_count++];
-    *w = (struct sim_write){h->key.writes, value_of(v), start_ns, SIM_NEVER, SIM_UNDER_WAY, store};
+    *w = (struct sim_write){h->key.writes, value_of(v), start_ns, SIM_NEVER,
+                            SIM_UNDER_WAY, store,       0};
     h->key.writes = w;
     return w;
 }
@@ -806,8 +807,26 @@ static void a_store_that_keeps_the_contract_is_never_accused(void **state) {
         assert_true(seeds_found[d] > 200);
 }
 
+static void bytes_of_another_model_are_no_hit(void **state) { /* SIM-7 */
+    (void)state;
+    struct history h;
+    history_reset(&h, true);
+    add_write(&h, 1, 'a', 10)->model = 1;
+    add_write(&h, 2, 'b', 20)->model = 2;
+    add_write(&h, 3, 'c', 30)->model = 0;
+    assert_null(sim_judge_model(&h.key, value_of('a'), 1));
+    assert_null(sim_judge_model(&h.key, value_of('a'), 0));
+    assert_null(sim_judge_model(&h.key, value_of('c'), 1));
+    assert_non_null(sim_judge_model(&h.key, value_of('b'), 1));
+    assert_true(sim_key_foreign(&h.key, 1));
+    assert_false(sim_key_foreign(&h.key, 0));
+    add_write(&h, 1, 'b', 40)->model = 1; /* the same bytes, by somebody who may */
+    assert_null(sim_judge_model(&h.key, value_of('b'), 1));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_of_another_model_are_no_hit),
         cmocka_unit_test(allowed_answers_pass),
         cmocka_unit_test(forbidden_answers_are_found_under_their_rule),
         cmocka_unit_test(lookups_are_judged_block_by_block),
