@@ -327,17 +327,22 @@ static void what_vanishes_during_a_list_is_left_out(void **state) {
 struct coarse {
     struct faulty faulty; /* first */
     uint64_t inodes[64];
+    uint64_t times[64];
     size_t count;
 };
 
-/* Time in steps of 10 ms; a new file takes the inode of the last but one. */
+/* Time in steps of 2 ms; a new file takes the inode of the last but one. */
 static void coarsen(struct wk_env *env, struct wk_file_info *info) {
     struct coarse *c = (struct coarse *)env;
+    /* A file is told by its true number and time: the system may reuse numbers, too. */
     size_t i = 0;
-    while (i < c->count && c->inodes[i] != info->inode)
+    while (i < c->count && (c->inodes[i] != info->inode || c->times[i] != info->modified_ns))
         i++;
-    if (i == c->count)
-        c->inodes[c->count++ % 64] = info->inode;
+    if (i == c->count) {
+        assert_true(c->count < sizeof c->inodes / sizeof *c->inodes);
+        c->inodes[c->count] = info->inode;
+        c->times[c->count++] = info->modified_ns;
+    }
     info->inode = i % 2;
     /* The system has a tick of its own below this, of up to 10 ms. */
     info->modified_ns -= info->modified_ns % (2 * WK_NS_PER_MS);
