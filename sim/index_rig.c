@@ -18,8 +18,8 @@
 #define WRITERS        2u
 #define READERS        3u
 #define HOT            1u // of the first and of the last keys: most reads and writes go to these
-#define WRITER_OPS     1000u
-#define READER_OPS     1000u
+#define WRITER_OPS     500u
+#define READER_OPS     500u
 #define READS_PER_WALK 500u
 #define ALL_KNOWN      (WK_NODE_PRESENT | WK_NODE_SIZES | WK_NODE_CHECKSUM | WK_NODE_IDENTITY)
 
@@ -239,6 +239,7 @@ static void judge_counts(struct rig *r) {
 static void work(struct rig *r) {
     struct sim_rng rng;
     sim_rng_seed(&rng, r->seed, "index");
+    sim_schedule_crowd(&rng);
     draw_keys(r, &rng);
     for (uint32_t i = 0; i < STABLE; i++)
         write_node(r, i);

@@ -73,6 +73,17 @@ void sim_schedule_draw(struct sim_schedule *to, uint64_t seed) {
     to->change_steps = (uint32_t)sim_rng_log(&r, 16, 1u << 15);
 }
 
+void sim_schedule_crowd(struct sim_rng *from) {
+    static const uint32_t call_ppm[] = {1000000, 500000, 125000};
+    static const uint32_t atomic_ppm[] = {1000, 10000, 60000};
+    static const uint32_t delay_ppm[] = {100000, 500000, 900000};
+    static const uint32_t drain_ppm[] = {10000, 100000};
+    schedule.switch_call_ppm = one_of(from, call_ppm, 3);
+    schedule.switch_atomic_ppm = one_of(from, atomic_ppm, 3);
+    schedule.buffer_delay_ppm = one_of(from, delay_ppm, 3);
+    schedule.buffer_drain_ppm = one_of(from, drain_ppm, 2);
+}
+
 const char *sim_strategy_name(enum sim_strategy strategy) {
     static const char *const names[] = {"uniform", "priority", "starve", "fifo", "lifo"};
     return names[strategy];

@@ -79,6 +79,8 @@ struct sim_fiber {
 /* Forgets everything of the seed before and starts at time 0. */
 void sim_sched_reset(uint64_t seed, const struct sim_schedule *schedule);
 void sim_schedule_draw(struct sim_schedule *to, uint64_t seed);
+/* From here on, with the same strategy, threads meet often and stores wait: what the rigs need. */
+void sim_schedule_crowd(struct sim_rng *from);
 const char *sim_strategy_name(enum sim_strategy strategy);
 
 /* NULL when there are too many. The fiber is ready, it does not run yet. */
