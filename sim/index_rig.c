@@ -15,6 +15,8 @@
 
 #define KEYS           72u // more than the first table of a shard takes, so that it grows
 #define STABLE         15u
+#define GROWTHS        8u // tables that grow while they are read, one in each of so many shards
+#define WATCHER_OPS    200u
 #define WRITERS        2u
 #define READERS        3u
 #define HOT            1u // of the first and of the last keys: most reads and writes go to these
@@ -31,6 +33,7 @@ struct rig {
     struct wk_block_hash keys[KEYS];
     uint64_t version; // of the last write
     uint32_t running;
+    bool grown;
     bool ended;
     uint64_t seed;
 };
@@ -198,11 +201,11 @@ static void writer_main(void *arg) {
 // ---- the whole
 
 // Hashes that fall into one shard: tables are small there, and nodes are used again soon.
-static void draw_keys(struct rig *r, struct sim_rng *rng) {
+static void draw_keys(struct rig *r, struct sim_rng *rng, uint32_t shard) {
     for (uint32_t i = 0; i < KEYS;) {
         sim_rng_fill(rng, r->keys[i].bytes, WK_HASH_BYTES);
         struct wk_key key = wk_radix_key(r->radix, r->space, &r->keys[i]);
-        if (wk_key_shard(key.h) == 0)
+        if (wk_key_shard(key.h) == shard)
             i++;
     }
 }
@@ -236,19 +239,59 @@ static void judge_counts(struct rig *r) {
     }
 }
 
+static void wait_for_all(struct rig *r) {
+    while (r->running > 0)
+        (void)sim_block("index", r, SIM_NEVER);
+}
+
+static void grower_main(void *arg) {
+    struct actor *a = arg;
+    write_node(a->rig, KEYS - 1);
+    a->rig->grown = true;
+    a->rig->running--;
+    sim_wake("index", a->rig, UINT32_MAX);
+}
+
+static void watcher_main(void *arg) {
+    struct actor *a = arg;
+    for (uint32_t i = 0; i < WATCHER_OPS && !a->rig->grown; i++)
+        read_node(a->rig, (uint32_t)sim_rng_below(&a->rng, STABLE));
+    a->rig->running--;
+    sim_wake("index", a->rig, UINT32_MAX);
+}
+
+// A table is filled until it is full, the stable keys last: they are the last that go into the next
+// one, too, which one more key makes while others look.
+static void grow_table(struct rig *r, struct sim_rng *rng, uint32_t shard) {
+    uint32_t full = (WK_SHARD_SLOTS_FIRST + shard) / 4 * 3;
+    draw_keys(r, rng, shard);
+    for (uint32_t i = STABLE; i < full; i++)
+        write_node(r, i);
+    for (uint32_t i = 0; i < STABLE; i++)
+        write_node(r, i);
+    r->grown = false;
+    start(r, "grower", shard, grower_main);
+    start(r, "watcher", shard, watcher_main);
+    start(r, "watcher-2", shard, watcher_main);
+    wait_for_all(r);
+    for (uint32_t i = 0; i < KEYS; i++)
+        remove_node(r, i, false);
+}
+
 static void work(struct rig *r) {
     struct sim_rng rng;
     sim_rng_seed(&rng, r->seed, "index");
     sim_schedule_crowd(&rng);
-    draw_keys(r, &rng);
+    for (uint32_t i = 1; i <= GROWTHS; i++)
+        grow_table(r, &rng, i);
+    draw_keys(r, &rng, 0);
     for (uint32_t i = 0; i < STABLE; i++)
         write_node(r, i);
     for (uint32_t i = 0; i < WRITERS; i++)
         start(r, "writer", i, writer_main);
     for (uint32_t i = 0; i < READERS; i++)
         start(r, "reader", i, reader_main);
-    while (r->running > 0)
-        (void)sim_block("index", r, SIM_NEVER);
+    wait_for_all(r);
     judge_counts(r);
 }
 

@@ -150,7 +150,8 @@ static enum wk_status slots_reserve(struct wk_env *env, struct wk_shard *shard,
     slots_fill(shard, spaces, slots);
     /* A reader may keep to the old table: nothing in it changes any more, and what changes in the
      * new one moves the sequence. */
-    wk_atomic_store_u64(&shard->slots, (uintptr_t)slots, WK_RELEASE, "radix.slots_grown");
+    enum wk_order order = WK_PLANTED(30) ? WK_RELAXED : WK_RELEASE; /* plant 30 */
+    wk_atomic_store_u64(&shard->slots, (uintptr_t)slots, order, "radix.slots_grown");
     return WK_OK;
 }
 
