@@ -190,6 +190,27 @@ static void those_who_join_share_a_miss_and_a_failure(void **state) { /* CONS-10
     }
 }
 
+static void who_joins_does_not_take_an_older_miss_for_its_own(void **state) { /* CONS-3 CONS-10 */
+    (void)state;
+    struct wk_store_config config = store_config(&bucket, BUCKET_CAPS);
+    struct wk_backend *other = store_open(&world, &config);
+    struct job before = {.n = 70};
+    struct job after = {.n = 70};
+    bucket_gate(&bucket, WK_OBJECT_GET);
+    start(&before, job_get);
+    bucket_await_parked(&bucket, 1); /* has found nothing */
+    assert_int_equal(put_to(other, 70, 1, 4), WK_OK);
+    start(&after, job_get);
+    let_others_arrive();
+    bucket_gate(&bucket, BUCKET_ANY);
+    finish(&before);
+    finish(&after);
+    assert_int_equal(before.status, WK_MISS);
+    assert_int_equal(after.status, WK_OK);
+    assert_int_equal(after.got, 4);
+    other->ops->close(other);
+}
+
 static void who_joins_is_not_bound_to_the_deadline_of_the_leader(void **state) { /* CONS-10 */
     (void)state;
     struct job leader = {.n = 1, .deadline_ns = 1}; /* over: one try */
@@ -778,6 +799,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         STORE_TEST(concurrent_misses_are_fetched_once),
         STORE_TEST(those_who_join_share_a_miss_and_a_failure),
+        STORE_TEST(who_joins_does_not_take_an_older_miss_for_its_own),
         STORE_TEST(who_joins_is_not_bound_to_the_deadline_of_the_leader),
         STORE_TEST(a_wait_for_another_flight_ends_at_the_own_deadline),
         STORE_TEST(a_fill_that_a_put_overtook_is_not_cached),
