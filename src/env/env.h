@@ -420,7 +420,7 @@ struct wk_object_request {
     /* PUT */
     const struct wk_span *body; /* borrowed until the batch returns */
     size_t body_count;
-    uint32_t body_crc32c; /* of the whole body; stored and checked where CHECKSUM */
+    uint32_t body_crc32c; /* of the whole body; looked at only where CHECKSUM */
     bool if_absent;       /* PUT only when nothing is there */
     /* PUT, DELETE: only when the stored ETag is this. GET: NOT_MODIFIED when it is. */
     const struct wk_etag *if_match;

@@ -241,7 +241,7 @@ static enum wk_status prepare_put(struct save *s, size_t i) {
     it->body = s->call->payloads[i];
     if (wk_body_wants_wrap(it->body, &s->policy, s->work, s->work_bytes)) {
         status = encode(s, i);
-        if (status == WK_OK)
+        if (status == WK_OK && wk_store_can(s->store, WK_OBJECTS_CHECKSUM))
             crc = wk_crc32c(it->body.data, it->body.size);
     }
     if (status == WK_OK)
