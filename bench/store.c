@@ -14,14 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
+#include "measure.h"
 #include "env/dir/dir.h"
 #include "env/env.h"
 #include "store/store.h"
 
-#define ROUNDS 21
 #define BLOCKS 16
 #define LARGE  (512u * 1024)
 #define SMALL  4096u
@@ -29,24 +28,6 @@
 static struct wk_env *env;
 static uint8_t *payload;
 static uint8_t *copy;
-
-static double now_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void print_row(const char *what, const char *unit, double *values) {
-    qsort(values, ROUNDS, sizeof *values, by_value);
-    printf("%-52s %10.3f %10.3f %10.3f  %s\n", what, values[0], values[ROUNDS / 2],
-           values[ROUNDS - 1], unit);
-}
 
 /* ---- objects that keep nothing ---- */
 
