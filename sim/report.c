@@ -85,7 +85,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     bool guard = number == SIGSEGV && sim_stack_is_guard(info->si_addr);
     if (!violation.happened) {
         violation.happened = true;
-        strcpy(violation.rule, "crash");
+        snprintf(violation.rule, sizeof violation.rule, "crash");
         snprintf(violation.text, sizeof violation.text, "%s in %s%s", strsignal(number),
                  self == NULL ? "the simulator" : self->label, guard ? ": its stack is full" : "");
         violation.event = sim_trace_count();

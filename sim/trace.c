@@ -72,7 +72,7 @@ static void remember(const char *kind, const char *text, uint64_t a, uint64_t b)
     e->kind = kind;
     const struct sim_fiber *self = sim_self();
     if (self == NULL)
-        strcpy(e->actor, "-");
+        snprintf(e->actor, sizeof e->actor, "-");
     else
         memcpy(e->actor, self->label, sizeof e->actor);
     size_t length = text == NULL ? 0 : strlen(text);
