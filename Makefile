@@ -80,7 +80,7 @@ endif
 # ---- sources ----------------------------------------------------------------------------------
 
 # Core: everything above the environment. Its objects are audited (make audit).
-CORE_DIRS := base hash codec config radix store backend cabi
+CORE_DIRS := base hash codec config radix store backend rpc cabi
 CORE_SRC := $(wildcard $(CORE_DIRS:%=src/%/*.c))
 # The environment: the only code that may call the operating system, and the stores above it.
 ENV_SRC := $(wildcard src/env/*.c src/env/*/*.c)
