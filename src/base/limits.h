@@ -21,6 +21,17 @@
 /* One object as it is stored: a payload, its header, and what zstd adds when nothing shrinks. */
 #define WK_OBJECT_BODY_BYTES_MAX (256u * 1024 * 1024)
 
+/* The body of one frame of the remote protocol, TCP or HTTP; the envelope's header not counted. */
+#define WK_FRAME_BODY_BYTES_MAX (256u * 1024 * 1024)
+
+/* An archive: its offsets are i32. One text in it: its length has 30 bits. */
+#define WK_ARCHIVE_BYTES_MAX      0x7fffffffu
+#define WK_ARCHIVE_TEXT_BYTES_MAX 0x3fffffffu
+
+/* Texts and payloads up to this size are copied into an encoder's own memory instead of being a
+ * piece of their own: two more pieces cost writev more than the copy costs us. */
+#define WK_IOV_COPY_BYTES_MAX 128u
+
 /* A namespace and a prefix must leave room for each other and "sidecar/raw_tail/b3=<64>". */
 #define WK_NAMESPACE_BYTES_MAX 512u
 #define WK_S3_PREFIX_BYTES_MAX 256u

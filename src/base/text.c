@@ -20,55 +20,6 @@ size_t wk_format(char *to, size_t capacity, const char *format, ...) {
     return length;
 }
 
-/*
- * Length of the well-formed sequence at `at`, or 0. The second byte's range depends on the first
- * (Unicode table 3-7): that is what excludes overlong forms, surrogates and > U+10FFFF.
- */
-static size_t utf8_sequence(struct wk_span text, size_t at) {
-    uint8_t lead = text.data[at];
-    if (lead < 0x80)
-        return 1;
-    size_t size;
-    uint8_t low = 0x80;
-    uint8_t high = 0xbf;
-    if (lead >= 0xc2 && lead <= 0xdf) {
-        size = 2;
-    } else if (lead >= 0xe0 && lead <= 0xef) {
-        size = 3;
-        if (lead == 0xe0)
-            low = 0xa0;
-        if (lead == 0xed)
-            high = 0x9f;
-    } else if (lead >= 0xf0 && lead <= 0xf4) {
-        size = 4;
-        if (lead == 0xf0)
-            low = 0x90;
-        if (lead == 0xf4)
-            high = 0x8f;
-    } else {
-        return 0;
-    }
-    if (text.size - at < size)
-        return 0;
-    if (text.data[at + 1] < low || text.data[at + 1] > high)
-        return 0;
-    for (size_t i = 2; i < size; i++) {
-        if ((text.data[at + i] & 0xc0) != 0x80)
-            return 0;
-    }
-    return size;
-}
-
-bool wk_utf8_valid(struct wk_span text) {
-    for (size_t at = 0; at < text.size;) {
-        size_t size = utf8_sequence(text, at);
-        if (size == 0)
-            return false;
-        at += size;
-    }
-    return true;
-}
-
 static const char hex_digits[] = "0123456789abcdef";
 
 void wk_hex_encode(struct wk_span bytes, char *to) {
@@ -127,7 +78,7 @@ bool wk_parse_u64(struct wk_span text, uint64_t *out) {
 /* One character of `text` as it appears between the quotes; returns its length in `out`. */
 static size_t quote_one(struct wk_span text, size_t *at, char out[5]) {
     uint8_t c = text.data[*at];
-    size_t size = utf8_sequence(text, *at);
+    size_t size = wk_utf8_sequence(text, *at);
     if (size == 0 || c < 0x20 || c == 0x7f) {
         *at += 1;
         out[0] = '\\';

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text: bounded formatting, UTF-8, hex, numbers, and quoting for messages. No locale. */
+/* Text: bounded formatting, hex, numbers, and quoting for messages. No locale. */
 #ifndef WK_BASE_TEXT_H
 #define WK_BASE_TEXT_H
 
@@ -7,6 +7,7 @@
 
 #include "base/span.h"
 #include "base/status.h"
+#include "base/utf8.h"
 
 /*
  * As vsnprintf, for integers, strings and characters. Always terminates; returns the bytes written
@@ -14,9 +15,6 @@
  */
 size_t wk_format(char *to, size_t capacity, const char *format, ...) WK_PRINTF(3, 4);
 size_t wk_format_list(char *to, size_t capacity, const char *format, va_list args) WK_PRINTF(3, 0);
-
-/* Well-formed UTF-8 as Unicode defines it: no surrogates, no overlong forms, at most U+10FFFF. */
-bool wk_utf8_valid(struct wk_span text);
 
 /* Lower-case hex of `bytes` and a terminator: `to` has room for 2 * size + 1. */
 void wk_hex_encode(struct wk_span bytes, char *to);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/utf8.h"
+
+/* Bytes that one step of the loop over plain ASCII looks at. */
+#define ASCII_STEP 8u
+
+/* What a lead byte asks for: the size of its sequence, 0 for a byte that begins none, and the range
+ * of the second byte. That range is what excludes overlong forms, surrogates and > U+10FFFF. */
+struct utf8_lead {
+    uint8_t size;
+    uint8_t low;
+    uint8_t high;
+};
+
+static struct utf8_lead utf8_lead(uint8_t lead) {
+    struct utf8_lead out = {0, 0x80, 0xbf};
+    if (lead < 0x80) {
+        out.size = 1;
+    } else if (lead >= 0xc2 && lead <= 0xdf) {
+        out.size = 2;
+    } else if (lead >= 0xe0 && lead <= 0xef) {
+        out.size = 3;
+        if (lead == 0xe0)
+            out.low = 0xa0;
+        if (lead == 0xed)
+            out.high = 0x9f;
+    } else if (lead >= 0xf0 && lead <= 0xf4) {
+        out.size = 4;
+        if (lead == 0xf0)
+            out.low = 0x90;
+        if (lead == 0xf4)
+            out.high = 0x8f;
+    }
+    return out;
+}
+
+/* How many bytes from `at` on are good as the begin of what `lead` asks for; at least 1. */
+static size_t utf8_good(struct wk_span text, size_t at, struct utf8_lead lead) {
+    size_t left = text.size - at;
+    if (lead.size < 2 || left < 2)
+        return 1;
+    if (text.data[at + 1] < lead.low || text.data[at + 1] > lead.high)
+        return 1;
+    size_t good = 2;
+    while (good < lead.size && good < left && (text.data[at + good] & 0xc0) == 0x80)
+        good++;
+    return good;
+}
+
+size_t wk_utf8_sequence(struct wk_span text, size_t at) {
+    struct utf8_lead lead = utf8_lead(text.data[at]);
+    return lead.size > 0 && utf8_good(text, at, lead) == lead.size ? lead.size : 0;
+}
+
+/* The first place from `at` on where fewer than ASCII_STEP bytes of plain ASCII follow. */
+static size_t skip_ascii(struct wk_span text, size_t at) {
+    while (text.size - at >= ASCII_STEP) {
+        unsigned seen = 0;
+        for (size_t i = 0; i < ASCII_STEP; i++)
+            seen |= text.data[at + i];
+        if (seen >= 0x80)
+            break;
+        at += ASCII_STEP;
+    }
+    return at;
+}
+
+size_t wk_utf8_valid_bytes(struct wk_span text) {
+    size_t at = skip_ascii(text, 0);
+    while (at < text.size) {
+        size_t size = wk_utf8_sequence(text, at);
+        if (size == 0)
+            break;
+        at = skip_ascii(text, at + size);
+    }
+    return at;
+}
+
+bool wk_utf8_valid(struct wk_span text) {
+    return wk_utf8_valid_bytes(text) == text.size;
+}
+
+size_t wk_utf8_fault_bytes(struct wk_span text) {
+    if (text.size == 0)
+        return 0;
+    struct utf8_lead lead = utf8_lead(text.data[0]);
+    size_t good = utf8_good(text, 0, lead);
+    return lead.size > 0 && good == text.size ? 0 : good;
+}
