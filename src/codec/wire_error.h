@@ -20,9 +20,9 @@ enum wk_wire_kind {
     WK_WIRE_LENGTH_OVERFLOW,      /* (what only) */
     WK_WIRE_TRAILING_BYTES,       /* got: bytes unread */
     WK_WIRE_BODY_LENGTH_MISMATCH, /* needed: claimed, got: actual */
-    WK_WIRE_UTF8,                 /* at: offset of the text's first bad byte in the input */
+    WK_WIRE_UTF8,                 /* at: offset of the bad byte in its text, found: from there on */
     WK_WIRE_ARCHIVE,              /* check, at */
-    WK_WIRE_NAME_BUDGET,          /* needed: length of the derived name, got: the budget */
+    WK_WIRE_NAME_BUDGET,          /* found: the prefix */
     /* ours */
     WK_WIRE_VERSION,   /* needed: what we speak, got */
     WK_WIRE_CHECKSUM,  /* needed: stated, got: computed */
