@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Key batch: an ordered list of keys. Payload of a GET_MANY request and of a LIST reply.
+ *
+ *      0  16  "WMBT_KV_KEYS_V1" and NUL
+ *     16   4  count, u32 little-endian
+ *     20      count times: u32 little-endian size, so many bytes of UTF-8
+ *
+ * Nothing may follow. Decoding checks every key before it shows the first, reserves nothing, and
+ * stops where the bytes end, whatever the count says. The first fault it meets is the one that the
+ * reference reports. Pure functions; views point into the input.
+ */
+#ifndef WK_CODEC_KEY_BATCH_H
+#define WK_CODEC_KEY_BATCH_H
+
+#include "base/writer.h"
+#include "codec/ops.h"
+#include "codec/wire_error.h"
+
+#define WK_KEY_BATCH_HEAD_BYTES (WK_KEY_BATCH_MAGIC_BYTES + 4u)
+
+/* The keys not taken yet. A copy is a second, independent walk. */
+struct wk_key_batch {
+    struct wk_span rest;
+    uint32_t count;
+};
+
+/* False: `*error` says why and `*out` is as it was. */
+bool wk_key_batch_decode(struct wk_span payload, struct wk_key_batch *out,
+                         struct wk_wire_error *error);
+
+/* Takes the next key; false when there is none left. Only on what wk_key_batch_decode gave. */
+bool wk_key_batch_next(struct wk_key_batch *batch, struct wk_span *key);
+
+/* Size of the encoding. False, WK_WIRE_LENGTH_OVERFLOW: a count or a key does not fit in 32 bits.
+ */
+bool wk_key_batch_encoded_bytes(const struct wk_span *keys, size_t count, size_t *out,
+                                struct wk_wire_error *error);
+/* Also false, WK_WIRE_TOO_LARGE, when there is no room; `*to` is then as it was. Does not look at
+ * the bytes of keys: they are UTF-8 by their origin. */
+bool wk_key_batch_encode(const struct wk_span *keys, size_t count, struct wk_writer *to,
+                         struct wk_wire_error *error);
+
+#endif
