@@ -11,19 +11,47 @@ struct wk_span wk_read_span(struct wk_reader *r, size_t size) {
     return out;
 }
 
+/*@
+    requires wk_reader_ok(r) && size <= 8;
+    assigns r->at, r->failed;
+    ensures wk_reader_ok(r) && wk_reader_took{Pre, Post}(r, size);
+    ensures \result == (r->failed ? 0 : wk_le(r->data + \old(r->at), size));
+    ensures \result < wk_pow256(size);
+*/
 static uint64_t read_le(struct wk_reader *r, size_t size) {
     struct wk_span bytes = wk_read_span(r, size);
     uint64_t value = 0;
+    /*@
+        loop invariant 0 <= i <= bytes.size;
+        loop invariant value == wk_le(bytes.data + i, bytes.size - i);
+        loop invariant value < wk_pow256(bytes.size - i);
+        loop assigns i, value;
+        loop variant i;
+    */
     for (size_t i = bytes.size; i > 0; i--)
-        value = value << 8 | bytes.data[i - 1];
+        value = value * 256 + bytes.data[i - 1];
     return value;
 }
 
+/*@
+    requires wk_reader_ok(r) && size <= 8;
+    assigns r->at, r->failed;
+    ensures wk_reader_ok(r) && wk_reader_took{Pre, Post}(r, size);
+    ensures \result == (r->failed ? 0 : wk_be(r->data + \old(r->at), size));
+    ensures \result < wk_pow256(size);
+*/
 static uint64_t read_be(struct wk_reader *r, size_t size) {
     struct wk_span bytes = wk_read_span(r, size);
     uint64_t value = 0;
+    /*@
+        loop invariant 0 <= i <= bytes.size;
+        loop invariant value == wk_be(bytes.data, i);
+        loop invariant value < wk_pow256(i);
+        loop assigns i, value;
+        loop variant bytes.size - i;
+    */
     for (size_t i = 0; i < bytes.size; i++)
-        value = value << 8 | bytes.data[i];
+        value = value * 256 + bytes.data[i];
     return value;
 }
 

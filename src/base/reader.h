@@ -20,23 +20,117 @@ struct wk_reader {
     bool failed;
 };
 
+/*@
+    predicate wk_reader_ok{L}(struct wk_reader *r) =
+        \valid(r) && r->at <= r->size && \valid_read(r->data + (0 .. r->size - 1)) &&
+        \separated(r, r->data + (0 .. r->size - 1));
+
+    predicate wk_reader_has{L}(struct wk_reader *r, integer size) =
+        !r->failed && size <= r->size - r->at;
+
+    // One read of `size` bytes lies between the two moments: it went past them, or it failed and
+    // the position is what it was.
+    predicate wk_reader_took{Before, After}(struct wk_reader *r, integer size) =
+        \at(wk_reader_has(r, size), Before)
+            ? !\at(r->failed, After) && \at(r->at, After) == \at(r->at, Before) + size
+            : \at(r->failed, After) && \at(r->at, After) == \at(r->at, Before);
+
+    // The number that `size` bytes spell, lowest byte first and highest byte first.
+    logic integer wk_le{L}(uint8_t *bytes, integer size) =
+        size <= 0 ? 0 : bytes[0] + 256 * wk_le(bytes + 1, size - 1);
+    logic integer wk_be{L}(uint8_t *bytes, integer size) =
+        size <= 0 ? 0 : 256 * wk_be(bytes, size - 1) + bytes[size - 1];
+    logic integer wk_pow256(integer n) = n <= 0 ? 1 : 256 * wk_pow256(n - 1);
+*/
+
+/*@
+    requires wk_readable(input);
+    assigns \nothing;
+    ensures \result.data == input.data && \result.size == input.size;
+    ensures \result.at == 0 && !\result.failed;
+*/
 static inline struct wk_reader wk_reader(struct wk_span input) {
     return (struct wk_reader){input.data, input.size, 0, false};
 }
 
+/*@
+    requires wk_reader_ok(r);
+    assigns \nothing;
+    ensures \result == (r->failed ? 0 : r->size - r->at);
+*/
 static inline size_t wk_reader_left(const struct wk_reader *r) {
     return r->failed ? 0 : r->size - r->at;
 }
 
 /* The next `size` bytes as a view. */
+/*@
+    requires wk_reader_ok(r);
+    assigns r->at, r->failed;
+    ensures wk_reader_ok(r) && wk_reader_took{Pre, Post}(r, size);
+    ensures r->failed ==> \result.data == \null && \result.size == 0;
+    ensures !r->failed ==> \result.data == r->data + \old(r->at) && \result.size == size;
+*/
 struct wk_span wk_read_span(struct wk_reader *r, size_t size);
+
+/*@
+    requires wk_reader_ok(r);
+    assigns r->at, r->failed;
+    ensures wk_reader_ok(r) && wk_reader_took{Pre, Post}(r, 1);
+    ensures \result == (r->failed ? 0 : wk_le(r->data + \old(r->at), 1));
+*/
 uint8_t wk_read_u8(struct wk_reader *r);
+
+/*@
+    requires wk_reader_ok(r);
+    assigns r->at, r->failed;
+    ensures wk_reader_ok(r) && wk_reader_took{Pre, Post}(r, 2);
+    ensures \result == (r->failed ? 0 : wk_le(r->data + \old(r->at), 2));
+*/
 uint16_t wk_read_u16le(struct wk_reader *r);
+
+/*@
+    requires wk_reader_ok(r);
+    assigns r->at, r->failed;
+    ensures wk_reader_ok(r) && wk_reader_took{Pre, Post}(r, 4);
+    ensures \result == (r->failed ? 0 : wk_le(r->data + \old(r->at), 4));
+*/
 uint32_t wk_read_u32le(struct wk_reader *r);
+
+/*@
+    requires wk_reader_ok(r);
+    assigns r->at, r->failed;
+    ensures wk_reader_ok(r) && wk_reader_took{Pre, Post}(r, 8);
+    ensures \result == (r->failed ? 0 : wk_le(r->data + \old(r->at), 8));
+*/
 uint64_t wk_read_u64le(struct wk_reader *r);
+
+/*@
+    requires wk_reader_ok(r);
+    assigns r->at, r->failed;
+    ensures wk_reader_ok(r) && wk_reader_took{Pre, Post}(r, 4);
+    ensures \result == (r->failed ? 0 : wk_be(r->data + \old(r->at), 4));
+*/
 uint32_t wk_read_u32be(struct wk_reader *r);
+
+/*@
+    requires wk_reader_ok(r);
+    assigns r->at, r->failed;
+    ensures wk_reader_ok(r) && wk_reader_took{Pre, Post}(r, 8);
+    ensures \result == (r->failed ? 0 : wk_be(r->data + \old(r->at), 8));
+*/
 uint64_t wk_read_u64be(struct wk_reader *r);
+
 /* True, and past them, if the next bytes are exactly these; else failed. */
+/*@
+    requires wk_reader_ok(r) && wk_readable(expected);
+    requires \separated(r, expected.data + (0 .. expected.size - 1));
+    assigns r->at, r->failed;
+    ensures wk_reader_ok(r) && \result == !r->failed;
+    ensures \result <==> \old(wk_reader_has(r, expected.size)) &&
+        \forall integer i; 0 <= i < expected.size ==>
+            r->data[\old(r->at) + i] == expected.data[i];
+    ensures r->at == \old(r->at) + (\result ? expected.size : 0);
+*/
 bool wk_read_exact(struct wk_reader *r, struct wk_span expected);
 
 #endif

@@ -18,6 +18,12 @@ struct wk_span_mut {
     size_t size;
 };
 
+/*@ predicate wk_readable{L}(struct wk_span s) = \valid_read(s.data + (0 .. s.size - 1)); */
+
+/*@
+    assigns \nothing;
+    ensures \result.data == (uint8_t *)data && \result.size == size;
+*/
 static inline struct wk_span wk_span(const void *data, size_t size) {
     return (struct wk_span){(const uint8_t *)data, size};
 }
@@ -26,6 +32,12 @@ static inline struct wk_span wk_span_text(const char *text) {
     return (struct wk_span){(const uint8_t *)text, strlen(text)};
 }
 
+/*@
+    requires wk_readable(a) && wk_readable(b);
+    assigns \nothing;
+    ensures \result <==>
+        a.size == b.size && \forall integer i; 0 <= i < a.size ==> a.data[i] == b.data[i];
+*/
 static inline bool wk_span_equal(struct wk_span a, struct wk_span b) {
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/writer.h"
 
+/*@
+    requires wk_writer_ok(w);
+    assigns w->at, w->failed;
+    ensures wk_writer_ok(w) && wk_writer_gave{Pre, Post}(w, size);
+    ensures \result == (w->failed ? (uint8_t *)\null : w->data + \old(w->at));
+*/
 static uint8_t *room(struct wk_writer *w, size_t size) {
     if (w->failed || size > w->capacity - w->at) {
         w->failed = true;
@@ -27,14 +33,42 @@ void wk_write_zeros(struct wk_writer *w, size_t count) {
         memset(to, 0, count);
 }
 
+/*@
+    requires wk_writer_ok(w) && 1 <= size <= 8;
+    assigns w->at, w->failed, w->data[w->at .. w->capacity - 1];
+    ensures wk_writer_ok(w) && wk_writer_gave{Pre, Post}(w, size);
+    ensures wk_writer_kept{Pre, Post}(w, size);
+*/
 static void write_le(struct wk_writer *w, uint64_t value, size_t size) {
     uint8_t *to = room(w, size);
+    /*@
+        loop invariant to != \null ==> 0 <= i <= size;
+        loop invariant to != \null ==>
+            \forall integer j; 0 <= j < w->capacity && (j < w->at - size || j >= w->at - size + i)
+                ==> w->data[j] == \at(w->data[j], Pre);
+        loop assigns i, to[0 .. size - 1];
+        loop variant size - i;
+    */
     for (size_t i = 0; to != NULL && i < size; i++)
         to[i] = (uint8_t)(value >> (8 * i));
 }
 
+/*@
+    requires wk_writer_ok(w) && 1 <= size <= 8;
+    assigns w->at, w->failed, w->data[w->at .. w->capacity - 1];
+    ensures wk_writer_ok(w) && wk_writer_gave{Pre, Post}(w, size);
+    ensures wk_writer_kept{Pre, Post}(w, size);
+*/
 static void write_be(struct wk_writer *w, uint64_t value, size_t size) {
     uint8_t *to = room(w, size);
+    /*@
+        loop invariant to != \null ==> 0 <= i <= size;
+        loop invariant to != \null ==>
+            \forall integer j; 0 <= j < w->capacity && (j < w->at - size || j >= w->at - size + i)
+                ==> w->data[j] == \at(w->data[j], Pre);
+        loop assigns i, to[0 .. size - 1];
+        loop variant size - i;
+    */
     for (size_t i = 0; to != NULL && i < size; i++)
         to[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
 }
