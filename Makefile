@@ -77,6 +77,16 @@ endif
 BLAKE3_OBJ := $(BLAKE3_NAMES:%=$(B)/obj/blake3/%.o)
 endif
 
+# HTTP heads: llhttp where pkg-config knows it, else http-parser, which has no .pc file.
+ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
+CPPFLAGS += -DWK_HTTP_LLHTTP $(shell pkg-config --cflags libllhttp)
+LIBS += $(shell pkg-config --libs libllhttp)
+PC_PRIVATE_REQUIRES += libllhttp
+else
+LIBS += -lhttp_parser
+PC_PRIVATE_LIBS += -lhttp_parser
+endif
+
 # ---- sources ----------------------------------------------------------------------------------
 
 # Core: everything above the environment. Its objects are audited (make audit).

@@ -43,6 +43,11 @@
 /* One configuration value. */
 #define WK_VAR_BYTES_MAX 4096u
 
+/* The head of an HTTP message, its blank line included; fields in it; the target of a request. */
+#define WK_HTTP_HEAD_BYTES_MAX   16384u
+#define WK_HTTP_FIELDS_MAX       64u
+#define WK_HTTP_TARGET_BYTES_MAX 1024u
+
 /* Tries of a sequence-locked read before it takes the writers' lock. */
 #define WK_SEQUENCE_TRIES_MAX 16u
 
