@@ -195,6 +195,7 @@ static void fill_info(const struct sim_inode *inode, struct wk_file_info *out) {
     out->size_bytes = inode->now.size;
     out->modified_ns = inode->modified_ns;
     out->inode = inode->number;
+    out->others_may_read = false;
 }
 
 static enum wk_status info(struct wk_env *env, struct wk_dir *dir, const char *name,

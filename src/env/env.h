@@ -200,6 +200,7 @@ struct wk_file_info {
     uint64_t size_bytes;
     uint64_t modified_ns; /* wall clock */
     uint64_t inode;       /* changes when a name is replaced */
+    bool others_may_read; /* neither the owner nor of the group */
 };
 
 enum wk_open_flags {

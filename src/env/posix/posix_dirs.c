@@ -218,6 +218,7 @@ void wk_posix_file_info(const struct stat *st, struct wk_file_info *out) {
         .kind = kind_of_mode(st->st_mode),
         .size_bytes = (uint64_t)st->st_size,
         .inode = (uint64_t)st->st_ino,
+        .others_may_read = (st->st_mode & S_IROTH) != 0,
     };
     if (modified.tv_sec >= 0)
         out->modified_ns = (uint64_t)modified.tv_sec * WK_NS_PER_S + (uint64_t)modified.tv_nsec;
