@@ -52,9 +52,10 @@ CFLAGS += --coverage
 LDFLAGS += --coverage
 endif
 
-LIBS := -lzstd -lxxhash -lssl -lcrypto -lpthread
-PC_PRIVATE_REQUIRES := libzstd libxxhash openssl
-PC_PRIVATE_LIBS := -lpthread
+LIBS := -lzstd -lxxhash -lcurl -lexpat -linih -lssl -lcrypto -lpthread
+PC_PRIVATE_REQUIRES := libzstd libxxhash expat inih openssl
+# Not libcurl: its own static list names a dozen libraries that a linker of libcurl.so never needs.
+PC_PRIVATE_LIBS := -lcurl -lpthread
 
 # BLAKE3: the system's libblake3 where pkg-config knows it, else the official sources that Debian
 # ships for Rust. Never our own.

@@ -214,6 +214,7 @@ enum wmbt_kv_local_dev {
     WMBT_KV_LOCAL_DEV_OFF = 1,
     WMBT_KV_LOCAL_DEV_ON = 2
 };
+enum wmbt_kv_s3_addressing { WMBT_KV_S3_ADDRESSING_PATH = 0, WMBT_KV_S3_ADDRESSING_VIRTUAL = 1 };
 enum wmbt_kv_compress { WMBT_KV_COMPRESS_OFF = 0, WMBT_KV_COMPRESS_ZSTD = 1 };
 enum wmbt_kv_put_ack { WMBT_KV_PUT_ACK_OBJECT = 0, WMBT_KV_PUT_ACK_JOURNAL = 1 };
 
@@ -238,7 +239,14 @@ typedef struct wmbt_kv_config {
     const char *s3_endpoint;
     const char *s3_access_key;
     const char *s3_secret_key;
+    const char *s3_session_token;
+    const char *s3_secret_key_file;
+    const char *s3_credentials_file;
     const char *s3_region;
+    uint64_t s3_addressing; /* enum wmbt_kv_s3_addressing */
+    const char *s3_ca_file;
+    const char *s3_proxy;
+    uint64_t s3_create_bucket; /* 0 or 1 */
     const char *s3_prefix;
     uint64_t local_dev; /* enum wmbt_kv_local_dev */
     uint64_t s3_get_retries;

@@ -14,7 +14,7 @@ SIM_MAIN_OBJ := $(B)/sim/obj/sim/main.o
 SIM_COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 SIM_PLANT ?=
 SIM_CPPFLAGS := $(CPPFLAGS) -DWK_SIM $(if $(SIM_PLANT),-DWK_PLANT=$(SIM_PLANT)) -I$(B)/sim
-SIM_LIBS := -lzstd -lxxhash $(filter-out -lzstd -lxxhash -lpthread -lcurl -lssl -lcrypto,$(LIBS))
+SIM_LIBS := -lzstd -lxxhash $(filter-out -lzstd -lxxhash -lpthread -lcurl -lexpat -linih -lssl -lcrypto,$(LIBS))
 
 .PHONY: sim
 all: $(B)/wombatkv-sim

@@ -58,6 +58,20 @@
 /* Requests on the object store in flight, per handle. */
 #define WK_OBJECTS_IN_FLIGHT_MAX 64u
 
+/* S3. A page of LIST: 1000 keys of 1024 bytes, each byte as %XX, and what stands around them. */
+#define WK_S3_PAGE_KEYS            1000u
+#define WK_S3_PAGE_BYTES_MAX       (4u * 1024 * 1024)
+#define WK_S3_EMPTY_PAGES_MAX      1000u /* in a row, that say that more follows */
+#define WK_S3_TOKEN_BYTES_MAX      4096u /* a continuation token */
+#define WK_S3_XML_DEPTH_MAX        16u
+#define WK_S3_XML_PATH_BYTES_MAX   255u
+#define WK_S3_XML_TEXT_BYTES_MAX   4096u        /* one element's; a key of 1024 bytes is 3072 */
+#define WK_S3_ERROR_BODY_BYTES_MAX (16u * 1024) /* what is read of an error's body */
+#define WK_S3_HEADER_BYTES_MAX     (64u * 1024) /* all headers of one answer */
+#define WK_S3_ERROR_WORD_BYTES     64u          /* error code, region, server name */
+#define WK_S3_CREDENTIAL_BYTES_MAX 1024u        /* access key, secret key */
+#define WK_S3_CREDENTIALS_FILE_MAX (64u * 1024)
+
 /* One JSON object of wmbt_kv_stats_json. */
 #define WK_STATS_BYTES_MAX (64u * 1024)
 

@@ -86,27 +86,29 @@ static enum wk_status refuse_remote(const struct wk_settings *settings, struct w
 
 /* ---- embedded ------------------------------------------------------------------------------- */
 
+/* Keys from a file are checked where the file is read. */
 static bool default_credentials(const struct wk_settings *settings) {
-    return strcmp(settings->s3_access_key, "minioadmin") == 0 &&
+    return settings->s3_credentials_file[0] == 0 && settings->s3_secret_key_file[0] == 0 &&
+           strcmp(settings->s3_access_key, "minioadmin") == 0 &&
            strcmp(settings->s3_secret_key, "minioadmin") == 0;
 }
 
 static bool local_dev(const struct wk_settings *settings, const struct wk_endpoint *endpoint) {
     if (settings->local_dev == WK_LOCAL_DEV_AUTO)
-        return wk_host_is_loopback(&endpoint->at);
+        return endpoint->kind != WK_ENDPOINT_FILE && wk_host_is_loopback(&endpoint->at);
     return settings->local_dev == WK_LOCAL_DEV_ON;
 }
 
-static enum wk_status check_endpoint(const struct wk_settings *settings, struct wk_error *err) {
+static enum wk_status check_endpoint(const struct wk_settings *settings, bool *is_local_dev,
+                                     struct wk_error *err) {
     struct wk_endpoint endpoint;
     enum wk_status status = wk_endpoint_parse(wk_span_text(settings->s3_endpoint), &endpoint, err);
     if (status != WK_OK) {
         wk_error_prefix(err, "WMBT_KV_S3_ENDPOINT (s3_endpoint)");
         return status;
     }
-    if (endpoint.kind == WK_ENDPOINT_FILE || !default_credentials(settings))
-        return WK_OK;
-    if (local_dev(settings, &endpoint))
+    *is_local_dev = local_dev(settings, &endpoint);
+    if (endpoint.kind == WK_ENDPOINT_FILE || !default_credentials(settings) || *is_local_dev)
         return WK_OK;
     return wk_fail(err, WK_DENIED,
                    "refusing default MinIO credentials outside local-dev mode; set "
@@ -128,7 +130,7 @@ static void log_open(struct wk_env *env, const struct wk_settings *settings, boo
 }
 
 static enum wk_status open_objects(struct wk_env *env, const struct wk_settings *settings,
-                                   const struct wk_objects_callbacks *callbacks,
+                                   const struct wk_objects_callbacks *callbacks, bool is_local_dev,
                                    struct wk_objects **out, struct wk_error *err) {
     struct wk_objects_config config = {
         .callbacks = callbacks,
@@ -138,6 +140,15 @@ static enum wk_status open_objects(struct wk_env *env, const struct wk_settings 
         .access_key = settings->s3_access_key,
         .secret_key = settings->s3_secret_key,
         .threads = (uint32_t)settings->s3_runtime_threads,
+        .prefix = settings->s3_prefix,
+        .session_token = settings->s3_session_token,
+        .credentials_file = settings->s3_credentials_file,
+        .secret_key_file = settings->s3_secret_key_file,
+        .ca_file = settings->s3_ca_file,
+        .proxy = settings->s3_proxy,
+        .virtual_host = settings->s3_addressing == WK_S3_ADDRESSING_VIRTUAL,
+        .local_dev = is_local_dev,
+        .create_bucket = settings->s3_create_bucket != 0,
     };
     return env->objects->open(env, &config, out, err);
 }
@@ -170,8 +181,9 @@ static enum wk_status open_embedded(struct wk_env *env, const struct wk_settings
                                     struct wk_backend **out, struct wk_error *err) {
     enum wk_status status = WK_OK;
     struct wk_objects *objects;
+    bool is_local_dev = false;
     if (callbacks == NULL)
-        status = check_endpoint(settings, err);
+        status = check_endpoint(settings, &is_local_dev, err);
     if (status != WK_OK)
         return status;
     status = wk_object_prefix_check(wk_span_text(settings->s3_prefix), err);
@@ -179,7 +191,7 @@ static enum wk_status open_embedded(struct wk_env *env, const struct wk_settings
         wk_error_prefix(err, "WMBT_KV_S3_PREFIX (s3_prefix)");
         return status;
     }
-    status = open_objects(env, settings, callbacks, &objects, err);
+    status = open_objects(env, settings, callbacks, is_local_dev, &objects, err);
     if (status != WK_OK)
         return status;
     status = open_store(env, settings, objects, out, err);

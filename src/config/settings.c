@@ -6,6 +6,10 @@
 
 static const struct wk_spelling wk_local_dev_spellings[] = {
     {"1", WK_LOCAL_DEV_ON}, {"true", WK_LOCAL_DEV_ON}, {NULL, WK_LOCAL_DEV_OFF}};
+static const struct wk_spelling wk_s3_addressing_spellings[] = {
+    {"path", WK_S3_ADDRESSING_PATH}, {"virtual", WK_S3_ADDRESSING_VIRTUAL}, {NULL, 0}};
+static const struct wk_spelling wk_switch_spellings[] = {
+    {"0", 0}, {"1", 1}, {"false", 0}, {"true", 1}, {NULL, 0}};
 static const struct wk_spelling wk_compress_spellings[] = {{"zstd", WK_COMPRESS_ZSTD},
                                                            {"off", WK_COMPRESS_OFF},
                                                            {"none", WK_COMPRESS_OFF},

@@ -20,8 +20,9 @@
 #include "codec/block_meta.h"
 #include "env/env.h"
 
-/* The numbers of these three are public (wombatkv.h). */
+/* The numbers of these four are public (wombatkv.h). */
 enum wk_local_dev { WK_LOCAL_DEV_AUTO, WK_LOCAL_DEV_OFF, WK_LOCAL_DEV_ON };
+enum wk_s3_addressing { WK_S3_ADDRESSING_PATH, WK_S3_ADDRESSING_VIRTUAL };
 enum wk_compress { WK_COMPRESS_OFF, WK_COMPRESS_ZSTD };
 enum wk_put_ack { WK_PUT_ACK_OBJECT, WK_PUT_ACK_JOURNAL };
 

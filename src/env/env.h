@@ -484,6 +484,16 @@ struct wk_objects_config {
     const char *access_key; /* secrets: copied, never logged */
     const char *secret_key;
     uint32_t threads; /* requests in flight for stores that block a thread per request */
+    /* For S3 only. Texts may be NULL or empty, which mean the same; files are absolute paths. */
+    const char *prefix;           /* every key will start with it: what an open may list */
+    const char *session_token;    /* secret */
+    const char *credentials_file; /* INI; takes the place of keys and token */
+    const char *secret_key_file;  /* takes the place of secret_key */
+    const char *ca_file;          /* NULL: the system's */
+    const char *proxy;            /* NULL: none, whatever the environment says */
+    bool virtual_host;            /* bucket.host/key instead of host/bucket/key */
+    bool local_dev;               /* default credentials go, a missing bucket is made */
+    bool create_bucket;           /* a missing bucket is made */
 };
 
 struct wk_env_objects {

@@ -2,9 +2,9 @@
 /* Which object store a configuration means. The stores themselves are in their own folders. */
 #include "env/posix/posix.h"
 
-#include "base/text.h"
 #include "env/callbacks/callbacks.h"
 #include "env/dir/dir.h"
+#include "env/s3/s3.h"
 
 static enum wk_status objects_open(struct wk_env *env, const struct wk_objects_config *config,
                                    struct wk_objects **out, struct wk_error *err) {
@@ -14,12 +14,7 @@ static enum wk_status objects_open(struct wk_env *env, const struct wk_objects_c
         return wk_fail(err, WK_INVALID, "no object store: the endpoint is not set");
     if (strncmp(config->endpoint, WK_DIR_SCHEME, strlen(WK_DIR_SCHEME)) == 0)
         return wk_dir_objects_open(env, config, out, err);
-    char quoted[256];
-    wk_quote(wk_span_text(config->endpoint), quoted, sizeof quoted);
-    return wk_fail(err, WK_UNAVAILABLE,
-                   "endpoint %s: this build does not speak S3 yet; "
-                   "WMBT_KV_S3_ENDPOINT=file:///absolute/dir selects the directory store",
-                   quoted);
+    return wk_s3_objects_open(env, config, out, err);
 }
 
 const struct wk_env_objects wk_posix_objects = {.open = objects_open};
