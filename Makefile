@@ -243,6 +243,7 @@ $(B)/examples/demo: examples/engine/demo.c examples/engine/transformer.c \
 	$(Q)$(CC) -std=gnu11 -O3 -ffp-contract=off -Wall -Wextra $(if $(WERROR),-Werror) $(SANFLAGS) \
 	    -Iinclude $(filter %.c,$^) -o $@ -L$(B) -lwombatkv -Wl,-rpath,'$$ORIGIN/..' -lm
 
+include tests/vectors/vectors.mk
 include tests/conformance.mk
 include sim/sim.mk
 include sim/nightly.mk

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the key batch and the bytes batch share; nobody else includes it. */
+/* What the key batch, the bytes batch and the payloads of block messages share; nobody else
+ * includes it. */
 #ifndef WK_CODEC_BATCH_READ_H
 #define WK_CODEC_BATCH_READ_H
 
