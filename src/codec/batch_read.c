@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/batch_read.h"
 
+#include "base/limits.h"
+
 bool wk_batch_read_magic(struct wk_reader *r, const char *what, struct wk_span magic,
                          struct wk_wire_error *error) {
     if (wk_read_exact(r, magic))
@@ -22,6 +24,15 @@ bool wk_batch_read_u32(struct wk_reader *r, uint32_t *out, struct wk_wire_error 
         return false;
     }
     *out = value;
+    return true;
+}
+
+bool wk_batch_add(size_t *total, size_t size, const char *what, struct wk_wire_error *error) {
+    if (size > WK_ARCHIVE_BYTES_MAX - *total) {
+        *error = (struct wk_wire_error){.kind = WK_WIRE_LENGTH_OVERFLOW, .what = what};
+        return false;
+    }
+    *total += size;
     return true;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/bytes_batch.h"
 
-#include "base/num.h"
 #include "base/reader.h"
 #include "codec/batch_read.h"
 
@@ -53,17 +52,13 @@ bool wk_bytes_batch_next(struct wk_bytes_batch *batch, struct wk_span *item) {
 
 bool wk_bytes_batch_encoded_bytes(const struct wk_span *items, size_t count, size_t *head_bytes,
                                   size_t *total_bytes, struct wk_wire_error *error) {
-    size_t head = 0;
-    bool fits =
-        count <= UINT32_MAX && wk_mul_size(count, 4, &head) && wk_add_size(head, HEAD_BYTES, &head);
-    size_t total = head;
-    for (size_t i = 0; fits && i < count; i++)
-        fits = items[i].size <= UINT32_MAX && wk_add_size(total, items[i].size, &total);
-    if (!fits) {
-        *error = (struct wk_wire_error){.kind = WK_WIRE_LENGTH_OVERFLOW, .what = WHAT};
-        return false;
+    size_t total = HEAD_BYTES;
+    for (size_t i = 0; i < count; i++) {
+        if (!wk_batch_add(&total, 4, WHAT, error) ||
+            !wk_batch_add(&total, items[i].size, WHAT, error))
+            return false;
     }
-    *head_bytes = head;
+    *head_bytes = HEAD_BYTES + 4 * count;
     *total_bytes = total;
     return true;
 }

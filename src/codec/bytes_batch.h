@@ -33,8 +33,8 @@ bool wk_bytes_batch_decode(struct wk_span payload, struct wk_bytes_batch *out,
 /* Takes the next item; false when there is none left. Only on what wk_bytes_batch_decode gave. */
 bool wk_bytes_batch_next(struct wk_bytes_batch *batch, struct wk_span *item);
 
-/* Sizes of the head and of head and items together. False, WK_WIRE_LENGTH_OVERFLOW: the count or
- * an item does not fit in 32 bits. */
+/* Sizes of the head and of head and items together. False, WK_WIRE_LENGTH_OVERFLOW: over what an
+ * archive can hold. */
 bool wk_bytes_batch_encoded_bytes(const struct wk_span *items, size_t count, size_t *head_bytes,
                                   size_t *total_bytes, struct wk_wire_error *error);
 /* Also false, WK_WIRE_TOO_LARGE, when there is no room; `*to` is then as it was. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/key_batch.h"
 
-#include "base/num.h"
 #include "base/reader.h"
 #include "base/utf8.h"
 #include "codec/batch_read.h"
@@ -68,13 +67,10 @@ bool wk_key_batch_next(struct wk_key_batch *batch, struct wk_span *key) {
 bool wk_key_batch_encoded_bytes(const struct wk_span *keys, size_t count, size_t *out,
                                 struct wk_wire_error *error) {
     size_t total = WK_KEY_BATCH_HEAD_BYTES;
-    bool fits = count <= UINT32_MAX;
-    for (size_t i = 0; fits && i < count; i++)
-        fits = keys[i].size <= UINT32_MAX && wk_add_size(total, 4, &total) &&
-               wk_add_size(total, keys[i].size, &total);
-    if (!fits) {
-        *error = (struct wk_wire_error){.kind = WK_WIRE_LENGTH_OVERFLOW, .what = WHAT};
-        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!wk_batch_add(&total, 4, WHAT, error) ||
+            !wk_batch_add(&total, keys[i].size, WHAT, error))
+            return false;
     }
     *out = total;
     return true;

@@ -32,8 +32,7 @@ bool wk_key_batch_decode(struct wk_span payload, struct wk_key_batch *out,
 /* Takes the next key; false when there is none left. Only on what wk_key_batch_decode gave. */
 bool wk_key_batch_next(struct wk_key_batch *batch, struct wk_span *key);
 
-/* Size of the encoding. False, WK_WIRE_LENGTH_OVERFLOW: a count or a key does not fit in 32 bits.
- */
+/* Size of the encoding. False, WK_WIRE_LENGTH_OVERFLOW: over what an archive can hold. */
 bool wk_key_batch_encoded_bytes(const struct wk_span *keys, size_t count, size_t *out,
                                 struct wk_wire_error *error);
 /* Also false, WK_WIRE_TOO_LARGE, when there is no room; `*to` is then as it was. Does not look at

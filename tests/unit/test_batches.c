@@ -2,6 +2,7 @@
 /* Tests of the reference's transport crate have their counterparts here, under the same names. */
 #include "unit/cmocka_all.h"
 
+#include "base/limits.h"
 #include "codec/bytes_batch.h"
 #include "codec/key_batch.h"
 #include "unit/hostile.h"
@@ -225,28 +226,38 @@ static void a_count_is_held_against_the_bytes_that_are_there(void **state) {
 }
 
 /* BATCH-7 */
-static void encoders_refuse_what_32_bits_cannot_say(void **state) {
+static void encoders_refuse_what_no_archive_can_hold(void **state) {
     (void)state;
-    struct wk_span huge = wk_span("", (size_t)UINT32_MAX + 1);
-    struct wk_span largest[2] = {wk_span("", UINT32_MAX), wk_span("", UINT32_MAX)};
+    const size_t most = WK_ARCHIVE_BYTES_MAX;
+    /* The bytes of an item are not looked at. */
+    struct wk_span key[2] = {wk_span("", most - 20 - 4 - 4), wk_span("", 1)};
+    struct wk_span item[2] = {wk_span("", most - 21 - 4 - 4), wk_span("", 1)};
+    struct wk_span wraps[2] = {wk_span("", SIZE_MAX), wk_span("", SIZE_MAX)};
     struct wk_wire_error error;
     size_t head = 5;
     size_t total = 6;
-    assert_false(wk_key_batch_encoded_bytes(&huge, 1, &total, &error));
+    assert_false(wk_key_batch_encoded_bytes(key, 2, &total, &error));
     assert_int_equal(error.kind, WK_WIRE_LENGTH_OVERFLOW);
     assert_string_equal(error.what, "key_batch");
-    assert_false(wk_bytes_batch_encoded_bytes(&huge, 1, &head, &total, &error));
+    assert_false(wk_bytes_batch_encoded_bytes(item, 2, &head, &total, &error));
     assert_int_equal(error.kind, WK_WIRE_LENGTH_OVERFLOW);
     assert_string_equal(error.what, "bytes_batch");
-    assert_false(wk_key_batch_encoded_bytes(&huge, (size_t)UINT32_MAX + 1, &total, &error));
-    assert_false(wk_bytes_batch_encoded_bytes(&huge, SIZE_MAX, &head, &total, &error));
+    assert_false(wk_key_batch_encoded_bytes(wraps, 2, &total, &error));
+    assert_false(wk_bytes_batch_encoded_bytes(wraps, 2, &head, &total, &error));
     assert_int_equal(head, 5);
     assert_int_equal(total, 6);
-    assert_true(wk_key_batch_encoded_bytes(largest, 2, &total, &error));
-    assert_int_equal(total, 20 + 2 * (4 + (uint64_t)UINT32_MAX));
-    assert_true(wk_bytes_batch_encoded_bytes(largest, 2, &head, &total, &error));
+    key[1].size = 0;
+    item[1].size = 0;
+    assert_true(wk_key_batch_encoded_bytes(key, 2, &total, &error));
+    assert_int_equal(total, most);
+    assert_true(wk_bytes_batch_encoded_bytes(item, 2, &head, &total, &error));
     assert_int_equal(head, 29);
-    assert_int_equal(total, 29 + 2 * (uint64_t)UINT32_MAX);
+    assert_int_equal(total, most);
+    /* No room for the second one's size. */
+    key[0].size++;
+    item[0].size++;
+    assert_false(wk_key_batch_encoded_bytes(key, 2, &total, &error));
+    assert_false(wk_bytes_batch_encoded_bytes(item, 2, &head, &total, &error));
 }
 
 /* BATCH-7 */
@@ -289,7 +300,7 @@ int main(void) {
         cmocka_unit_test(key_batch_round_trips),
         cmocka_unit_test(bytes_batch_round_trips_without_copying_items),
         cmocka_unit_test(a_count_is_held_against_the_bytes_that_are_there),
-        cmocka_unit_test(encoders_refuse_what_32_bits_cannot_say),
+        cmocka_unit_test(encoders_refuse_what_no_archive_can_hold),
         cmocka_unit_test(encoders_without_room_write_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
