@@ -74,11 +74,12 @@ static size_t offset_of(struct wk_span part, struct wk_span whole) {
 
 /* Characters of a field's name (RFC 9110, 5.6.2). */
 static bool is_name(struct wk_span text) {
+    static const char marks[] = "!#$%&'*+-.^_`|~";
     for (size_t i = 0; i < text.size; i++) {
         uint8_t c = text.data[i];
         bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
         bool digit = c >= '0' && c <= '9';
-        if (!letter && !digit && (c == 0 || strchr("!#$%&'*+-.^_`|~", c) == NULL))
+        if (!letter && !digit && memchr(marks, c, sizeof marks - 1) == NULL)
             return false;
     }
     return true;
@@ -143,6 +144,7 @@ static enum wk_http_progress tokenize(struct wk_span head, enum wk_http_kind kin
         answer = 505;
         break;
     case WK_HTTP_TOKENS_BAD:
+    default:
         break;
     }
     return syntax(fault, answer, what, tokens->fault_at, tokens->fault_detail, wk_span(NULL, 0));
@@ -160,19 +162,17 @@ struct framing {
     bool keep_alive;
 };
 
-/* Elements of a comma-separated list; blanks around them do not count. */
+static bool is_separator(uint8_t c) {
+    return c == ',' || c == ' ' || c == '\t';
+}
+
+/* Elements of a comma-separated list. None of those we know has a blank in it. */
 static bool list_has(struct wk_span list, const char *wanted) {
-    size_t size = strlen(wanted);
-    for (size_t at = 0; at < list.size;) {
-        while (at < list.size && (list.data[at] == ' ' || list.data[at] == '\t'))
-            at++;
+    for (size_t at = 0; at < list.size; at++) {
         size_t begin = at;
-        while (at < list.size && list.data[at] != ',')
+        while (at < list.size && !is_separator(list.data[at]))
             at++;
-        size_t end = at++;
-        while (end > begin && (list.data[end - 1] == ' ' || list.data[end - 1] == '\t'))
-            end--;
-        if (end - begin == size && wk_equal_ignoring_case(wk_span(list.data + begin, size), wanted))
+        if (wk_equal_ignoring_case(wk_span(list.data + begin, at - begin), wanted))
             return true;
     }
     return false;

@@ -11,45 +11,34 @@ typedef http_parser parser_type;
 typedef http_parser_settings settings_type;
 #endif
 
-/* What the callbacks fill. A token may come in several calls, each of them the next bytes. */
+/* What the callbacks fill. They are called once for a token, because all of the head is there. */
 struct collect {
     struct wk_http_tokens *tokens;
-    bool in_value; /* of the last field */
     bool too_many;
     bool complete;
 };
 
-static void extend(struct wk_span *view, const char *at, size_t length) {
-    if (view->data == NULL)
-        view->data = (const uint8_t *)at;
-    view->size += length;
-}
-
 static int on_url(parser_type *parser, const char *at, size_t length) {
     struct collect *c = (struct collect *)parser->data;
-    extend(&c->tokens->target, at, length);
+    c->tokens->target = wk_span(at, length);
     return 0;
 }
 
 static int on_name(parser_type *parser, const char *at, size_t length) {
     struct collect *c = (struct collect *)parser->data;
     struct wk_http_tokens *t = c->tokens;
-    if (t->count == 0 || c->in_value) {
-        if (t->count == WK_HTTP_FIELDS_MAX) {
-            c->too_many = true;
-            return -1;
-        }
-        t->fields[t->count++] = (struct wk_http_field){{NULL, 0}, {NULL, 0}};
-        c->in_value = false;
+    if (t->count == WK_HTTP_FIELDS_MAX) {
+        c->too_many = true;
+        return -1;
     }
-    extend(&t->fields[t->count - 1].name, at, length);
+    /* An empty value may have no call of its own. */
+    t->fields[t->count++] = (struct wk_http_field){wk_span(at, length), wk_span(at + length, 0)};
     return 0;
 }
 
 static int on_value(parser_type *parser, const char *at, size_t length) {
     struct collect *c = (struct collect *)parser->data;
-    c->in_value = true;
-    extend(&c->tokens->fields[c->tokens->count - 1].value, at, length);
+    c->tokens->fields[c->tokens->count - 1].value = wk_span(at, length);
     return 0;
 }
 
@@ -103,14 +92,9 @@ static int run(parser_type *parser, struct wk_span head, enum wk_http_kind kind,
 
 #endif
 
-static bool is_blank(uint8_t c) {
-    return c == ' ' || c == '\t';
-}
-
+/* Libraries leave out blanks in front of a value, not those behind it. */
 static struct wk_span trim(struct wk_span text) {
-    while (text.size > 0 && is_blank(text.data[0]))
-        text = wk_span(text.data + 1, text.size - 1);
-    while (text.size > 0 && is_blank(text.data[text.size - 1]))
+    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
         text.size--;
     return text;
 }

@@ -6,7 +6,6 @@
  */
 #include "codec/object_key.h"
 
-#include "base/num.h"
 #include "base/text.h"
 #include "base/writer.h"
 
@@ -63,9 +62,7 @@ static enum wk_status compose(struct wk_span s3_prefix, struct wk_span ns, struc
     status = check_namespace(ns, err);
     if (status != WK_OK)
         return status;
-    size_t relative;
-    if (!wk_add_size(head.size, tail.size, &relative))
-        relative = SIZE_MAX;
+    size_t relative = head.size + tail.size; /* both lie in memory, and one is short */
     size_t above = s3_prefix.size + 1 + (ns.size > 0 ? ns.size + 1 : 0);
     if (relative > WK_OBJECT_KEY_BYTES_MAX - above)
         return wk_fail(err, WK_INVALID,

@@ -657,6 +657,59 @@ static void wrong_room_and_workspace_are_refused(void **state) {
     guarded_free(&body);
 }
 
+/* BODY-2 BODY-9: a body that changed since its head was looked at. */
+static void a_head_other_than_the_one_inspected_is_corrupt(void **state) {
+    (void)state;
+    static const uint8_t payload[100];
+    const struct wk_body_policy says = {.level = 3, .stated = {.layout_tag = {{'x'}}}};
+    struct guarded body = encode(wk_span(payload, sizeof payload), &says);
+    struct wk_body_info info;
+    assert_int_equal(wk_body_inspect(body_of(&body), body.size, &info, NULL), WK_OK);
+    struct wk_body_info others[5] = {info, info, info, info, info};
+    others[0].wrapped = false;
+    others[1].algo = WK_BODY_ALGO_NONE;
+    others[2].raw_bytes++;
+    others[3].checksummed = false;
+    others[4].stated.layout_tag.bytes[0] = 'y';
+    static uint64_t work[64 * 1024];
+    uint8_t to[101];
+    for (size_t i = 0; i < 5; i++) {
+        struct wk_error err;
+        assert_int_equal(wk_body_decode(body_of(&body), &others[i], work, sizeof work,
+                                        (struct wk_span_mut){to, others[i].raw_bytes}, &err),
+                         WK_CORRUPT);
+        assert_non_null(strstr(err.text, "not the one inspected"));
+    }
+    body.data[0] ^= 1;
+    assert_int_equal(wk_body_decode(body_of(&body), &info, work, sizeof work,
+                                    (struct wk_span_mut){to, info.raw_bytes}, NULL),
+                     WK_CORRUPT);
+    guarded_free(&body);
+}
+
+/* BODY-2 */
+static void only_the_begin_of_a_header_may_be_a_cut_body(void **state) {
+    (void)state;
+    static const char header[] = "WBZ1\x01\x03\x05\0\0\0";
+    for (size_t size = 0; size < 10; size++)
+        assert_true(wk_body_may_be_cut(wk_span(header, size)));
+    assert_true(wk_body_may_be_cut(wk_span(NULL, 0)));
+    assert_false(wk_body_may_be_cut(wk_span(header, 10)));
+    assert_false(wk_body_may_be_cut(wk_span("X", 1)));
+    assert_false(wk_body_may_be_cut(wk_span("WBX", 3)));
+    assert_false(wk_body_may_be_cut(wk_span("WBZ2.....", 9)));
+}
+
+/* BODY-2: algo 0 over what is a zstd frame too, but of a kind that holds no payload. */
+static void a_skippable_frame_is_a_payload_like_any_other(void **state) {
+    (void)state;
+    static const char body[] = "WBZ1\x00\x03\x0c\0\0\0\x50\x2a\x4d\x18\x04\0\0\0abcd";
+    expect_payload(wk_span(body, sizeof body - 1), wk_span(body + 10, 12));
+    /* raw_len is what the frame says it holds, and all that follows. */
+    static const char empty[] = "WBZ1\x00\x03\x08\0\0\0\x50\x2a\x4d\x18\x08\0\0\0";
+    expect_payload(wk_span(empty, sizeof empty - 1), wk_span(empty + 10, 8));
+}
+
 /* BODY-8 BODY-11 */
 static void nothing_is_allocated(void **state) {
     (void)state;
@@ -852,6 +905,14 @@ static void only_what_shrinks_is_wrapped_unless_told(void **state) {
     uint64_t little[8];
     assert_true(wk_body_wants_wrap(p, &level3, little, sizeof little));
     assert_true(wk_body_wants_wrap(p, &level3, little, 0));
+    fill_random(payload, sizeof payload);
+    size_t enough = wk_body_work_bytes(3, sizeof payload);
+    struct guarded work = guarded(enough, 8);
+    size_t given = 0;
+    while (wk_body_wants_wrap(p, &level3, work.data, given))
+        given += 4096;
+    assert_true(given > 4096 && given <= enough);
+    guarded_free(&work);
 }
 
 /* BODY-1 BODY-5 */
@@ -972,6 +1033,9 @@ int main(void) {
         cmocka_unit_test(claims_are_held_against_the_bytes_that_are_there),
         cmocka_unit_test(a_head_is_enough_to_inspect),
         cmocka_unit_test(wrong_room_and_workspace_are_refused),
+        cmocka_unit_test(a_head_other_than_the_one_inspected_is_corrupt),
+        cmocka_unit_test(only_the_begin_of_a_header_may_be_a_cut_body),
+        cmocka_unit_test(a_skippable_frame_is_a_payload_like_any_other),
         cmocka_unit_test(nothing_is_allocated),
         cmocka_unit_test(we_write_one_checksummed_frame_with_its_size),
         cmocka_unit_test(a_statement_travels_with_the_body),

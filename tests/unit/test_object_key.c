@@ -265,9 +265,28 @@ static void keys_elsewhere_are_not_ours(void **state) {
     assert_memory_equal(&parsed, &before, sizeof parsed);
 }
 
+/* KEY-2 KEY-6 */
+static void tails_with_nul_and_empty_prefixes_are_told_apart(void **state) {
+    (void)state;
+    char key[5 + 32 + 64 + 1];
+    wk_format(key, sizeof key, "kv/n/" WK_RAW_TAIL_KEY_PREFIX HEX64);
+    struct wk_parsed_key parsed;
+    struct wk_span span = wk_span(key, sizeof key - 1);
+    assert_true(wk_object_key_parse(text("kv"), text("n"), span, &parsed));
+    assert_int_equal(parsed.kind, WK_KEY_RAW_TAIL);
+    key[sizeof key - 2] = 0;
+    assert_true(wk_object_key_parse(text("kv"), text("n"), span, &parsed));
+    assert_int_equal(parsed.kind, WK_KEY_OTHER);
+    /* Nothing in front of the slash. */
+    assert_true(wk_object_key_parse(text(""), text("n"), text("/n/x"), &parsed));
+    assert_true(wk_span_equal(parsed.relative, text("x")));
+    assert_false(wk_object_key_parse(text(""), text("n"), text("n/x"), &parsed));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_key_is_that_of_the_reference),
+        cmocka_unit_test(tails_with_nul_and_empty_prefixes_are_told_apart),
         cmocka_unit_test(a_raw_tail_key_keeps_the_characters_given),
         cmocka_unit_test(an_empty_namespace_leaves_out_its_segment),
         cmocka_unit_test(hostile_namespaces_are_kept_and_parse_back),

@@ -167,8 +167,9 @@ static void our_own_kinds_name_format_position_and_numbers(void **state) {
         (struct wk_wire_error){
             .kind = WK_WIRE_SYNTAX, .at = 3, .detail = "no digit", .found = wk_span("x\n", 2)},
         WK_CORRUPT, "lookup_block_prefix_req: at byte 3: no digit: \"x\\x0a\"");
-    assert_text((struct wk_wire_error){.kind = WK_WIRE_OK}, WK_INTERNAL,
-                "a decoder failed and named no fault");
+    for (int kind = 0; kind < 100; kind += 99)
+        assert_text((struct wk_wire_error){.kind = (enum wk_wire_kind)kind}, WK_INTERNAL,
+                    "a decoder failed and named no fault");
 }
 
 /* NAME-9 */
