@@ -262,6 +262,7 @@ install: lib ## into $(DESTDIR)$(PREFIX)
 	    scripts/wombatkv.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/wombatkv.pc
 
 include tests/aarch64.mk
+include tests/coverage.mk
 include specs/proofs/proofs.mk
 
 .PHONY: clean
