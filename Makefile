@@ -96,7 +96,11 @@ CORE_SRC := $(wildcard $(CORE_DIRS:%=src/%/*.c))
 # The environment: the only code that may call the operating system, and the stores above it.
 ENV_SRC := $(wildcard src/env/*.c src/env/*/*.c)
 LIB_SRC := $(CORE_SRC) $(ENV_SRC)
-CORE_OBJ := $(CORE_SRC:%.c=$(B)/obj/%.o)
+# The daemon is core too, but for its main file; no engine carries it.
+DAEMON_MAIN := src/daemon/main.c
+DAEMON_SRC := $(filter-out $(DAEMON_MAIN),$(wildcard src/daemon/*.c))
+DAEMON_OBJ := $(DAEMON_SRC:%.c=$(B)/obj/%.o)
+CORE_OBJ := $(CORE_SRC:%.c=$(B)/obj/%.o) $(DAEMON_OBJ)
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o)
 
 HEADERS := include/wombatkv.h
@@ -130,7 +134,7 @@ $(B)/obj/blake3/%.o: $(BLAKE3_DIR)/%.S
 	$(Q)$(CC) -fPIC -c $< -o $@
 
 # Everything, internal names visible: what unit tests and benches link.
-$(B)/obj/libinternal.a: $(LIB_OBJ) $(BLAKE3_OBJ)
+$(B)/obj/libinternal.a: $(LIB_OBJ) $(DAEMON_OBJ) $(BLAKE3_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^
@@ -273,4 +277,4 @@ clean: ## removes build directories
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s'|'
 
--include $(LIB_OBJ:.o=.d) $(UNIT_BIN:%=%.d) $(BENCH_BIN:%=%.d)
+-include $(LIB_OBJ:.o=.d) $(DAEMON_OBJ:.o=.d) $(UNIT_BIN:%=%.d) $(BENCH_BIN:%=%.d)

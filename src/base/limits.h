@@ -40,6 +40,9 @@
 /* ETag as the store gives it, quotes included; longer ones are treated as absent. */
 #define WK_ETAG_BYTES_MAX 128u
 
+/* A token that a client shows to a daemon. */
+#define WK_RPC_TOKEN_BYTES_MAX 1024u
+
 /* One configuration value. */
 #define WK_VAR_BYTES_MAX 4096u
 

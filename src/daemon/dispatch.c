@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
+#include "daemon/dispatch_impl.h"
+
+/* ---- what the operations share --------------------------------------------------------------- */
+
+void wk_dispatch_fail(struct wk_dispatch_call *call, const char *format, ...) {
+    struct wk_rpc_answer *a = call->answer;
+    va_list args;
+    va_start(args, format);
+    size_t size = wk_format_list(a->text, sizeof a->text, format, args);
+    va_end(args);
+    a->status = WK_REPLY_ERROR;
+    a->message = wk_span(a->text, size);
+}
+
+static void hold_release(struct wk_rpc_answer *answer) {
+    struct wk_dispatch_hold *h = answer->owner;
+    h->store->ops->release(h->store, h->results, h->count);
+    wk_frame_free(&h->frame);
+    wk_release(h->env, WK_MEM_IO, h->results, h->results_bytes);
+    wk_release(h->env, WK_MEM_IO, h, sizeof *h);
+}
+
+struct wk_dispatch_hold *wk_dispatch_hold_new(struct wk_dispatch_call *call, size_t count) {
+    struct wk_env *env = call->d->env;
+    struct wk_dispatch_hold *h = wk_alloc(env, WK_MEM_IO, sizeof *h);
+    size_t bytes = count * sizeof *h->results;
+    struct wk_block_result *results = wk_alloc(env, WK_MEM_IO, bytes);
+    if (h == NULL || results == NULL) {
+        wk_release(env, WK_MEM_IO, h, sizeof *h);
+        wk_release(env, WK_MEM_IO, results, bytes);
+        wk_dispatch_fail(call, "no memory for %zu blocks", count);
+        return NULL;
+    }
+    memset(h, 0, sizeof *h);
+    for (size_t i = 0; i < count; i++)
+        results[i] = (struct wk_block_result){.status = WK_MISS};
+    h->env = env;
+    h->store = call->d->store;
+    h->results = results;
+    h->count = count;
+    h->results_bytes = bytes;
+    call->answer->owner = h;
+    call->answer->release = hold_release;
+    return h;
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+/* Answered by the status alone. CLOSE ends nothing here: the connection is the client's. */
+static void answer_ok(struct wk_dispatch_call *call) {
+    (void)call;
+}
+
+struct operation {
+    uint8_t op;
+    void (*run)(struct wk_dispatch_call *call);
+};
+
+static const struct operation operations[] = {
+    {WK_OP_PING, answer_ok},
+    {WK_OP_PUT, wk_dispatch_put},
+    {WK_OP_GET, wk_dispatch_get},
+    {WK_OP_EXISTS, wk_dispatch_exists},
+    {WK_OP_CLOSE, answer_ok},
+    {WK_OP_LOOKUP_BLOCK_PREFIX, wk_dispatch_lookup},
+    {WK_OP_GET_KV_BLOCKS_BATCH, wk_dispatch_get_blocks},
+    {WK_OP_PUT_KV_BLOCKS_BATCH, wk_dispatch_put_blocks},
+};
+
+static const struct operation *find(uint8_t op) {
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+        if (operations[i].op == op)
+            return &operations[i];
+    }
+    return NULL;
+}
+
+void wk_dispatch_serve(void *ctx, struct wk_rpc_session *session,
+                       const struct wk_wire_request *request, struct wk_rpc_answer *answer) {
+    struct wk_dispatch_call call = {ctx, session, request, answer};
+    const struct operation *operation = find(request->op);
+    if (operation != NULL)
+        operation->run(&call);
+    else
+        wk_dispatch_fail(&call, "unknown op %u", request->op);
+}

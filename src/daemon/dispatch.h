@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operations of the remote protocol, over the same store as the embedded backend.
+ *
+ *     request -> may this peer do it? -> store -> answer: views of leased blocks, sent as they lie
+ *
+ *     dispatch.c         the table of operations; what they share
+ *     dispatch_blocks.c  11 lookup, 12 get, 13 put
+ *     dispatch_values.c  1 to 10
+ *
+ * Texts and the order of checks are the reference's (specs/0018). Safe for concurrent use.
+ */
+#ifndef WK_DAEMON_DISPATCH_H
+#define WK_DAEMON_DISPATCH_H
+
+#include "backend/backend.h"
+#include "rpc/server.h"
+
+struct wk_dispatch {
+    struct wk_env *env;
+    struct wk_backend *store;
+};
+
+/* wk_rpc_service.serve; `ctx` is a struct wk_dispatch. */
+void wk_dispatch_serve(void *ctx, struct wk_rpc_session *session,
+                       const struct wk_wire_request *request, struct wk_rpc_answer *answer);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/message.h"
+
+#include "base/progress.h"
+
+enum wk_status wk_message_read_header(struct wk_stream *stream, uint64_t deadline_ns,
+                                      struct wk_envelope_header *out, struct wk_error *err) {
+    uint8_t bytes[WK_ENVELOPE_HEADER_BYTES];
+    struct wk_wire_error error;
+    enum wk_status status = wk_stream_read(stream, bytes, sizeof bytes, deadline_ns, NULL, err);
+    if (status != WK_OK)
+        return status;
+    if (!wk_envelope_header_decode(wk_span(bytes, sizeof bytes), WK_FRAME_BODY_BYTES_MAX, out,
+                                   &error))
+        return wk_wire_fail(err, &error);
+    return WK_OK;
+}
+
+enum wk_status wk_message_read_body(struct wk_stream *stream, struct wk_buffers *pool,
+                                    const struct wk_envelope_header *header, uint64_t cap_ns,
+                                    struct wk_buffer **out, struct wk_error *err) {
+    struct wk_buffer *buffer;
+    struct wk_wire_error error;
+    uint32_t crc32c = 0;
+    uint64_t now = wk_now_ns(stream->env);
+    uint64_t deadline = wk_progress_deadline(now, header->body_bytes, cap_ns);
+    enum wk_status status = wk_buffers_acquire(pool, header->body_bytes, deadline, &buffer, err);
+    if (status != WK_OK)
+        return status;
+    status = wk_stream_read(stream, buffer->data, buffer->size, deadline, &crc32c, err);
+    if (status == WK_OK && !wk_envelope_body_check(header, buffer->size, crc32c, &error))
+        status = wk_wire_fail(err, &error);
+    if (status != WK_OK) {
+        wk_buffer_drop(buffer);
+        return status;
+    }
+    *out = buffer;
+    return WK_OK;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two framings of one protocol: envelopes on a bare connection, or as bodies of HTTP. */
+#ifndef WK_RPC_TRANSPORT_H
+#define WK_RPC_TRANSPORT_H
+
+enum wk_rpc_transport { WK_RPC_TCP, WK_RPC_HTTP };
+
+#endif
