@@ -248,6 +248,28 @@ static void a_head_has_at_most_16_kib(void **state) {
     free(line);
 }
 
+/* HTTP-8: whatever is wrong with a head, its authorization is in no text. */
+static void a_secret_is_in_no_text(void **state) {
+    (void)state;
+    static const char *const heads[] = {
+        "GET / HTTP/1.1\r\nAuthorization: Bearer s3cr3t\r\nAuthorization: Bearer s3cr3t\r\n\r\n",
+        "GET / HTTP/1.1\r\nAuthorization: Bearer s3cr3t\r\n s3cr3t\r\n\r\n",
+        "GET / HTTP/1.1\r\nAuthorization: Bearer s3cr3t\x01\r\n\r\n",
+        "GET / HTTP/1.1\r\nAuthorization: Bearer s3cr3t\r\nContent-Length: x\r\n\r\n",
+        "GET / HTTP/2.0\r\nAuthorization: Bearer s3cr3t\r\n\r\n",
+    };
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        size_t seen = 0;
+        struct wk_http_request request;
+        struct wk_http_fault fault;
+        struct wk_error err;
+        assert_int_equal(wk_http_request_read(wk_span_text(heads[i]), &seen, &request, &fault),
+                         WK_HTTP_BAD);
+        (void)wk_wire_fail(&err, &fault.error);
+        assert_null(strstr(err.text, "s3cr3t"));
+    }
+}
+
 /* HTTP-9 */
 static void a_body_needs_a_length_within_the_limit(void **state) {
     (void)state;
@@ -407,6 +429,7 @@ int main(void) {
         cmocka_unit_test(vectors_and_what_damage_makes_of_them),
         cmocka_unit_test(a_head_that_comes_byte_by_byte_ends_where_it_ends),
         cmocka_unit_test(a_head_has_at_most_16_kib),
+        cmocka_unit_test(a_secret_is_in_no_text),
         cmocka_unit_test(a_body_needs_a_length_within_the_limit),
         cmocka_unit_test(request_heads_are_those_of_the_reference),
         cmocka_unit_test(no_value_makes_a_line_of_its_own),
