@@ -251,6 +251,7 @@ include tests/vectors/vectors.mk
 include tests/conformance.mk
 include sim/sim.mk
 include sim/nightly.mk
+include fuzz/fuzz.mk
 
 # ---- install ----------------------------------------------------------------------------------
 

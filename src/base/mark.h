@@ -6,8 +6,8 @@
  * is never reached. It is nothing in the library. The name is the mark's identity, not the line.
  *
  * WK_PLANTED(n) is true only in a build with -DWK_PLANT=n: `make plants` builds each planted bug
- * and shows that the simulator finds it. sim/plants.def lists them. In the library it is the
- * constant false.
+ * and shows that the simulator finds it, `make fuzz-plants` does so for the fuzzers. sim/plants.def
+ * and fuzz/plants.def list them. In the library it is the constant false.
  */
 #ifndef WK_BASE_MARK_H
 #define WK_BASE_MARK_H

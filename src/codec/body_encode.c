@@ -85,7 +85,7 @@ static size_t set_params(ZSTD_CCtx *zstd, int level, size_t payload_bytes) {
     } settings[] = {
         {ZSTD_c_compressionLevel, level}, {ZSTD_c_windowLog, (int)p.windowLog},
         {ZSTD_c_hashLog, (int)p.hashLog}, {ZSTD_c_chainLog, (int)p.chainLog},
-        {ZSTD_c_contentSizeFlag, 1},      {ZSTD_c_checksumFlag, 1},
+        {ZSTD_c_contentSizeFlag, 1},      {ZSTD_c_checksumFlag, !WK_PLANTED(107)},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         size_t result = ZSTD_CCtx_setParameter(zstd, settings[i].name, settings[i].value);

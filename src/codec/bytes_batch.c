@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/bytes_batch.h"
 
+#include "base/mark.h"
 #include "base/reader.h"
 #include "codec/batch_read.h"
 
@@ -24,6 +25,8 @@ bool wk_bytes_batch_decode(struct wk_span payload, struct wk_bytes_batch *out,
         if (!wk_batch_read_u32(&r, &size, error))
             return false;
         end += size;
+        if (WK_PLANTED(109))
+            end = (uint16_t)end;
     }
     end += r.at;
     if (end != payload.size) {

@@ -6,6 +6,7 @@
  */
 #include "codec/object_key.h"
 
+#include "base/mark.h"
 #include "base/text.h"
 #include "base/writer.h"
 
@@ -132,7 +133,7 @@ static bool parse_hash(struct wk_span text, struct wk_block_hash *out) {
     if (text.size != WK_HASH_HEX_CHARS)
         return false;
     for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] >= 'A' && text.data[i] <= 'F')
+        if (!WK_PLANTED(104) && text.data[i] >= 'A' && text.data[i] <= 'F')
             return false;
     }
     return wk_hex_decode(text, out->bytes, NULL);

@@ -2,6 +2,7 @@
 /* Splits at the marks that the grammar has, left to right, and checks each part. */
 #include "config/endpoint.h"
 
+#include "base/mark.h"
 #include "base/text.h"
 
 static bool starts_with(struct wk_span text, const char *prefix) {
@@ -93,7 +94,8 @@ static bool parse_ipv6(struct wk_span text, uint16_t out[8]) {
     size_t left_count = parse_groups(left_text, !has_gap, left);
     size_t right_count = has_gap ? parse_groups(after(text, gap + 2), true, right) : 0;
     size_t count = left_count + right_count;
-    if (has_gap ? count > 7 : count != 8)
+    size_t most = WK_PLANTED(101) ? 8 : 7;
+    if (has_gap ? count > most : count != 8)
         return false;
     memset(out, 0, 8 * sizeof out[0]);
     memcpy(out, left, left_count * sizeof out[0]);
@@ -237,7 +239,7 @@ enum wk_status wk_endpoint_parse(struct wk_span text, struct wk_endpoint *out,
     parsed.kind = tls ? WK_ENDPOINT_HTTPS : WK_ENDPOINT_HTTP;
     struct wk_span rest = after(text, tls ? strlen("https://") : strlen("http://"));
     size_t end = find(rest, '/');
-    if (rest.size - end > 1)
+    if (rest.size - end > (WK_PLANTED(102) ? 2 : 1))
         return refuse(text, "a path after the host is not supported", err);
     const char *wrong = parse_authority(wk_span(rest.data, end), tls ? 443 : 80, &parsed.at);
     if (wrong != NULL)

@@ -2,6 +2,7 @@
 /* The table as data, the defaults, and what a value must look like. */
 #include "config/settings.h"
 
+#include "base/mark.h"
 #include "base/text.h"
 
 static const struct wk_spelling wk_local_dev_spellings[] = {
@@ -239,7 +240,7 @@ enum wk_status wk_setting_set_text(const struct wk_setting *setting, const char 
     case WK_SETTING_BYTES:
         return set_bytes(setting, named, value, settings, err);
     case WK_SETTING_TEXT:
-        if (value.size > setting->max)
+        if (value.size > setting->max + WK_PLANTED(103))
             return refuse_text(setting, named, value, WK_TOO_LARGE, err);
         if (!wk_utf8_valid(value))
             return refuse_text(setting, named, value, WK_INVALID, err);
