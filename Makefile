@@ -248,6 +248,7 @@ $(B)/examples/demo: examples/engine/demo.c examples/engine/transformer.c \
 	    -Iinclude $(filter %.c,$^) -o $@ -L$(B) -lwombatkv -Wl,-rpath,'$$ORIGIN/..' -lm
 
 include tests/vectors/vectors.mk
+include tests/interop/interop.mk
 include tests/conformance.mk
 include sim/sim.mk
 include sim/nightly.mk
