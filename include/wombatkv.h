@@ -101,7 +101,8 @@ uint32_t wmbt_kv_crc32c_append(uint32_t crc, const uint8_t *in, size_t in_len);
  */
 wmbt_kv_handle_t *wmbt_kv_init_from_env(void);
 
-/* A daemon at "host:port". NULL on failure. */
+/* A daemon at "host:port", asked once whether it is there; timeout, token and TLS come from the
+ * environment. NULL on failure. */
 wmbt_kv_handle_t *wmbt_kv_open_tcp(const char *addr);
 wmbt_kv_handle_t *wmbt_kv_open_http(const char *addr);
 
@@ -233,6 +234,14 @@ typedef struct wmbt_kv_config {
     const char *http_addr;
 
     const char *namespace_; /* the one whose blocks are listed at start; calls name their own */
+
+    /* Client of a daemon. */
+    uint64_t remote_call_timeout_ms; /* without progress */
+    const char *auth_token;
+    const char *auth_token_file;
+    const char *tls_ca;
+    const char *tls_cert;
+    const char *tls_key;
 
     /* Object store. wmbt_kv_open_callbacks ignores these but s3_prefix and the retries. */
     const char *bucket; /* required */

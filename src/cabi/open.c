@@ -2,24 +2,24 @@
 /*
  * Opening and freeing handles.
  *
- *   environment or config -> struct wk_settings -> which backend?
- *       embedded: endpoint checked -> env->objects->open -> wk_store_open
- *       others:   not in this build; the error names the setting
+ *   environment or config -> struct wk_settings -> which backend? -> src/backend opens it
  *
  * The settings live on the heap and are wiped, because they hold secrets.
  */
+#include "backend/open.h"
+#include "base/text.h"
+#include "base/utf8.h"
 #include "base/text.h"
 #include "cabi/config.h"
 #include "cabi/handle.h"
-#include "codec/object_key.h"
-#include "config/endpoint.h"
 #include "env/callbacks/callbacks.h"
-#include "store/store.h"
 
 /* Where the settings of one open come from. */
 struct source {
     const wmbt_kv_config *config;                 /* NULL: environment variables */
     const struct wk_objects_callbacks *callbacks; /* NULL: the endpoint of the settings */
+    const char *address_variable;                 /* NULL: the settings name the backend */
+    const char *address;                          /* of a daemon, in place of that variable */
 };
 
 /* ---- handle --------------------------------------------------------------------------------- */
@@ -59,168 +59,40 @@ static enum wk_status read_settings(struct wk_env *env, const struct source *fro
     return wk_settings_read(env, scopes, settings, err);
 }
 
-/* The remote kinds, by priority. */
-static enum wk_status refuse_remote(const struct wk_settings *settings, struct wk_error *err) {
-    const struct {
-        const char *value;
-        const char *variable;
-        const char *member;
-        const char *kind;
-    } remotes[] = {
-        {settings->remote_prefix, "WMBT_KV_REMOTE_PREFIX", "remote_prefix", "shared-memory"},
-        {settings->tcp_addr, "WMBT_KV_TCP_ADDR", "tcp_addr", "TCP"},
-        {settings->http_addr, "WMBT_KV_HTTP_ADDR", "http_addr", "HTTP"},
-    };
-    for (size_t i = 0; i < sizeof remotes / sizeof remotes[0]; i++) {
-        if (remotes[i].value[0] == 0)
-            continue;
-        char shown[320];
-        wk_quote(wk_span_text(remotes[i].value), shown, sizeof shown);
-        return wk_fail(err, WK_UNAVAILABLE,
-                       "%s (%s) is %s, but this build has no %s backend; unset it to use the "
-                       "embedded store",
-                       remotes[i].variable, remotes[i].member, shown, remotes[i].kind);
-    }
-    return WK_OK;
-}
+/* ---- one open ------------------------------------------------------------------------------- */
 
-/* ---- embedded ------------------------------------------------------------------------------- */
-
-/* Keys from a file are checked where the file is read. */
-static bool default_credentials(const struct wk_settings *settings) {
-    return settings->s3_credentials_file[0] == 0 && settings->s3_secret_key_file[0] == 0 &&
-           strcmp(settings->s3_access_key, "minioadmin") == 0 &&
-           strcmp(settings->s3_secret_key, "minioadmin") == 0;
-}
-
-static bool local_dev(const struct wk_settings *settings, const struct wk_endpoint *endpoint) {
-    if (settings->local_dev == WK_LOCAL_DEV_AUTO)
-        return endpoint->kind != WK_ENDPOINT_FILE && wk_host_is_loopback(&endpoint->at);
-    return settings->local_dev == WK_LOCAL_DEV_ON;
-}
-
-static enum wk_status check_endpoint(const struct wk_settings *settings, bool *is_local_dev,
+/* The settings that say which backend; `*scopes` are those that it needs. */
+static enum wk_status choose_backend(struct wk_env *env, const struct source *from,
+                                     struct wk_settings *settings, uint32_t *scopes,
                                      struct wk_error *err) {
-    struct wk_endpoint endpoint;
-    enum wk_status status = wk_endpoint_parse(wk_span_text(settings->s3_endpoint), &endpoint, err);
-    if (status != WK_OK) {
-        wk_error_prefix(err, "WMBT_KV_S3_ENDPOINT (s3_endpoint)");
-        return status;
-    }
-    *is_local_dev = local_dev(settings, &endpoint);
-    if (endpoint.kind == WK_ENDPOINT_FILE || !default_credentials(settings) || *is_local_dev)
-        return WK_OK;
-    return wk_fail(err, WK_DENIED,
-                   "refusing default MinIO credentials outside local-dev mode; set "
-                   "WMBT_KV_S3_ACCESS_KEY and WMBT_KV_S3_SECRET_KEY, or WMBT_KV_LOCAL_DEV=1 if "
-                   "host \"%s\" is a test server",
-                   endpoint.at.host);
-}
-
-static void log_open(struct wk_env *env, const struct wk_settings *settings, bool callbacks) {
-    struct wk_log_field fields[] = {
-        {"endpoint", callbacks ? "callbacks" : settings->s3_endpoint, 0},
-        {"bucket", settings->bucket, 0},
-        {"prefix", settings->s3_prefix, 0},
-        {"namespace", settings->namespace_, 0},
-    };
-    env->log->event(env, WK_LOG_INFO, "open.embedded", fields, 4);
-    if (settings->put_ack == WK_PUT_ACK_JOURNAL)
-        env->log->event(env, WK_LOG_WARN, "open.journal_means_object", NULL, 0);
-}
-
-static enum wk_status open_objects(struct wk_env *env, const struct wk_settings *settings,
-                                   const struct wk_objects_callbacks *callbacks, bool is_local_dev,
-                                   struct wk_objects **out, struct wk_error *err) {
-    struct wk_objects_config config = {
-        .callbacks = callbacks,
-        .endpoint = settings->s3_endpoint,
-        .bucket = settings->bucket,
-        .region = settings->s3_region,
-        .access_key = settings->s3_access_key,
-        .secret_key = settings->s3_secret_key,
-        .threads = (uint32_t)settings->s3_runtime_threads,
-        .prefix = settings->s3_prefix,
-        .session_token = settings->s3_session_token,
-        .credentials_file = settings->s3_credentials_file,
-        .secret_key_file = settings->s3_secret_key_file,
-        .ca_file = settings->s3_ca_file,
-        .proxy = settings->s3_proxy,
-        .virtual_host = settings->s3_addressing == WK_S3_ADDRESSING_VIRTUAL,
-        .local_dev = is_local_dev,
-        .create_bucket = settings->s3_create_bucket != 0,
-    };
-    return env->objects->open(env, &config, out, err);
-}
-
-static enum wk_status open_store(struct wk_env *env, const struct wk_settings *settings,
-                                 struct wk_objects *objects, struct wk_backend **out,
-                                 struct wk_error *err) {
-    struct wk_store_config config = {
-        .objects = objects,
-        .s3_prefix = settings->s3_prefix,
-        .ns = settings->namespace_,
-        .ram_bytes = settings->ram_bytes,
-        .compress_level = settings->compress == WK_COMPRESS_OFF ? 0 : (int)settings->compress_level,
-        .parallel = (uint32_t)settings->parallel,
-        .retries = (uint32_t)settings->s3_get_retries,
-        .retry_backoff_ns = settings->s3_retry_backoff_ms * WK_NS_PER_MS,
-        .tail_fresh_ns = settings->tail_fresh_ms * WK_NS_PER_MS,
-        .lookup_probe_ns = settings->lookup_probe_ms * WK_NS_PER_MS,
-        .lookup_probe_ttl_ns = settings->lookup_probe_ttl_ms * WK_NS_PER_MS,
-        .index_nodes_max = settings->index_nodes_max,
-        .scrub_interval_ns = settings->scrub_interval_ms * WK_NS_PER_MS,
-    };
-    memcpy(config.reuse.model_digest.bytes, settings->model_digest, WK_MODEL_DIGEST_BYTES);
-    memcpy(config.reuse.layout_tag.bytes, settings->layout_tag, WK_LAYOUT_TAG_BYTES);
-    return wk_store_open(env, &config, out, err);
-}
-
-static enum wk_status open_embedded(struct wk_env *env, const struct wk_settings *settings,
-                                    const struct wk_objects_callbacks *callbacks,
-                                    struct wk_backend **out, struct wk_error *err) {
-    enum wk_status status = WK_OK;
-    struct wk_objects *objects;
-    bool is_local_dev = false;
-    if (callbacks == NULL)
-        status = check_endpoint(settings, &is_local_dev, err);
-    if (status != WK_OK)
-        return status;
-    status = wk_object_prefix_check(wk_span_text(settings->s3_prefix), err);
-    if (status != WK_OK) {
-        wk_error_prefix(err, "WMBT_KV_S3_PREFIX (s3_prefix)");
-        return status;
-    }
-    status = open_objects(env, settings, callbacks, is_local_dev, &objects, err);
-    if (status != WK_OK)
-        return status;
-    status = open_store(env, settings, objects, out, err);
-    if (status == WK_OK)
-        log_open(env, settings, callbacks != NULL);
+    *scopes = WK_SCOPE_REMOTE;
+    if (from->address != NULL)
+        return wk_setting_set_text(wk_setting_find(from->address_variable), "addr",
+                                   wk_span_text(from->address), settings, err);
+    enum wk_status status = read_settings(env, from, WK_SCOPE_ALL, settings, err);
+    if (from->callbacks != NULL)
+        *scopes = WK_SCOPE_EMBEDDED; /* there is no other backend to choose, and no endpoint */
+    else if (status == WK_OK && !wk_backend_is_remote(settings))
+        *scopes = WK_SCOPE_EMBEDDED | WK_SCOPE_OBJECTS;
     return status;
 }
 
-/* ---- one open ------------------------------------------------------------------------------- */
-
-/* With callbacks there is no other backend to choose, and no endpoint. */
 static enum wk_status open_backend(struct wk_env *env, const struct source *from,
                                    struct wk_settings *settings, struct wk_backend **out,
                                    struct wk_error *err) {
-    uint32_t scopes = WK_SCOPE_EMBEDDED | (from->callbacks == NULL ? WK_SCOPE_OBJECTS : 0u);
+    uint32_t scopes;
     wk_settings_defaults(settings);
     if (from->config == NULL)
         wk_settings_report_strays(env);
-    enum wk_status status = read_settings(env, from, WK_SCOPE_ALL, settings, err);
-    if (status != WK_OK)
-        return status;
-    if (from->callbacks == NULL)
-        status = refuse_remote(settings, err);
+    enum wk_status status = choose_backend(env, from, settings, &scopes, err);
     if (status != WK_OK)
         return status;
     status = read_settings(env, from, scopes, settings, err);
     if (status != WK_OK)
         return status;
-    return open_embedded(env, settings, from->callbacks, out, err);
+    if (scopes == WK_SCOPE_REMOTE)
+        return wk_backend_open_remote(env, settings, out, err);
+    return wk_backend_open_embedded(env, settings, from->callbacks, out, err);
 }
 
 static enum wk_status open_handle(struct wk_env *env, const struct source *from,
@@ -257,7 +129,7 @@ WK_API wmbt_kv_handle_t *wmbt_kv_init_from_env(void) {
     struct wmbt_kv_handle *handle = NULL;
     struct wk_env *env = wk_env_current();
     wk_call_begin(&err);
-    struct source from = {NULL, NULL};
+    struct source from = {0};
     enum wk_status status = open_handle(env, &from, &handle, &err);
     return end_open(status, &err, handle);
 }
@@ -267,7 +139,7 @@ WK_API wmbt_kv_handle_t *wmbt_kv_open(const wmbt_kv_config *config) {
     struct wmbt_kv_handle *handle = NULL;
     struct wk_env *env = wk_env_current();
     wk_call_begin(&err);
-    struct source from = {config, NULL};
+    struct source from = {.config = config};
     enum wk_status status = wk_config_check(config, &err);
     if (status == WK_OK)
         status = open_handle(env, &from, &handle, &err);
@@ -312,7 +184,7 @@ WK_API wmbt_kv_handle_t *wmbt_kv_open_callbacks(const wmbt_kv_callbacks *callbac
     struct wk_objects_callbacks table;
     struct wk_env *env = wk_env_current();
     wk_call_begin(&err);
-    struct source from = {config, &table};
+    struct source from = {.config = config, .callbacks = &table};
     enum wk_status status = WK_OK;
     if (callbacks == NULL)
         status = wk_fail(&err, WK_INVALID, "callbacks is NULL");
@@ -327,29 +199,30 @@ WK_API wmbt_kv_handle_t *wmbt_kv_open_callbacks(const wmbt_kv_callbacks *callbac
 
 /* ---- daemons -------------------------------------------------------------------------------- */
 
-static wmbt_kv_handle_t *open_remote(const char *function, const char *kind, const char *addr) {
+static wmbt_kv_handle_t *open_remote(const char *function, const char *variable, const char *addr) {
     struct wk_error err;
-    char shown[320];
+    struct wmbt_kv_handle *handle = NULL;
     wk_call_begin(&err);
-    enum wk_status status;
+    enum wk_status status = WK_OK;
+    char shown[320];
     if (addr == NULL) {
-        status = wk_fail(&err, WK_INVALID, "%s: addr is NULL", function);
-    } else {
-        struct wk_span text = wk_span_text(addr);
-        wk_quote(text, shown, sizeof shown);
-        if (!wk_utf8_valid(text))
-            status = wk_fail(&err, WK_INVALID, "%s: addr not utf-8: %s", function, shown);
-        else
-            status = wk_fail(&err, WK_UNAVAILABLE, "%s: %s: this build has no %s backend", function,
-                             shown, kind);
+        status = wk_fail(&err, WK_INVALID, "addr is NULL");
+    } else if (!wk_utf8_valid(wk_span_text(addr))) {
+        wk_quote(wk_span_text(addr), shown, sizeof shown);
+        status = wk_fail(&err, WK_INVALID, "addr not utf-8: %s", shown);
     }
-    return end_open(status, &err, NULL);
+    struct source from = {.address_variable = variable, .address = addr};
+    if (status == WK_OK)
+        status = open_handle(wk_env_current(), &from, &handle, &err);
+    if (status != WK_OK)
+        wk_error_prefix(&err, "%s", function);
+    return end_open(status, &err, handle);
 }
 
 WK_API wmbt_kv_handle_t *wmbt_kv_open_tcp(const char *addr) {
-    return open_remote("wmbt_kv_open_tcp", "TCP", addr);
+    return open_remote("wmbt_kv_open_tcp", "WMBT_KV_TCP_ADDR", addr);
 }
 
 WK_API wmbt_kv_handle_t *wmbt_kv_open_http(const char *addr) {
-    return open_remote("wmbt_kv_open_http", "HTTP", addr);
+    return open_remote("wmbt_kv_open_http", "WMBT_KV_HTTP_ADDR", addr);
 }

@@ -47,8 +47,14 @@ enum wk_setting_kind {
 };
 
 /* Who reads it: every open; the embedded store; the S3 or directory store below it (not with the
- * host's callbacks). Bits, so that a reader can name several. */
-enum wk_setting_scope { WK_SCOPE_ALL = 1, WK_SCOPE_EMBEDDED = 2, WK_SCOPE_OBJECTS = 4 };
+ * host's callbacks); the
+ * client of a daemon. Bits, so that a reader can name several. */
+enum wk_setting_scope {
+    WK_SCOPE_ALL = 1,
+    WK_SCOPE_EMBEDDED = 2,
+    WK_SCOPE_OBJECTS = 4,
+    WK_SCOPE_REMOTE = 8
+};
 
 enum wk_setting_garbage {
     WK_GARBAGE_NONE,
