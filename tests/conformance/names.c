@@ -54,8 +54,17 @@ static void hostile_namespaces_hold_their_own_blocks(void **state) {
     wmbt_kv_handle_t *kv = abi_open();
     struct abi_hash hash = abi_hash("hostile", 0);
     char text[32];
+    bool taken[HOSTILE];
+    size_t count = 0;
+    for (size_t i = 0; i < HOSTILE; i++) {
+        taken[i] = abi_takes(kv, hostile[i], hash.hex);
+        count += taken[i];
+    }
+    assert_true(count >= (world.is_picky ? HOSTILE / 2 : HOSTILE));
     for (size_t round = 0; round < 2; round++) {
         for (size_t i = 0; i < HOSTILE; i++) {
+            if (!taken[i])
+                continue;
             int length = snprintf(text, sizeof text, "namespace %zu", i);
             if (round == 0) {
                 abi_expect_miss(kv, hostile[i], hash.hex);
@@ -87,31 +96,40 @@ static void lookup_does_not_look_into_other_namespaces(void **state) {
     wmbt_kv_free(kv);
 }
 
+/* 512 bytes of it. */
+static void make_namespace(char ns[513], const char *piece) {
+    size_t length = strlen(piece);
+    for (size_t i = 0; i < 512; i++)
+        ns[i] = piece[i % length];
+    ns[512] = 0;
+}
+
 /* ABI-17 */
 static void a_namespace_of_512_bytes_works(void **state) {
     (void)state;
+    /* In segments that any server takes; in one; each byte escaped in URLs and names; "./././". */
+    static const char *const pieces[] = {"a name of segments/", "n", "\xf0\x9f\x90\xa8", "./"};
+    enum { PIECES = sizeof pieces / sizeof pieces[0] };
     char ns[513];
+    bool taken[PIECES];
     wmbt_kv_handle_t *kv = abi_open();
     struct abi_hash hash = abi_hash("long", 0);
-    memset(ns, 'n', 512);
-    ns[512] = 0;
-    abi_put(kv, ns, hash.hex, "plain", 5);
-    for (size_t i = 0; i + 4 <= 512; i += 4)
-        memcpy(ns + i, "\xf0\x9f\x90\xa8", 4); /* each byte is escaped in names */
-    abi_put(kv, ns, hash.hex, "emoji", 5);
-    abi_put_tail(kv, ns, hash.hex, "tail", 4);
-    for (size_t i = 0; i < 512; i++)
-        ns[i] = i % 2 == 0 ? '.' : '/';
-    abi_put(kv, ns, hash.hex, "dots", 4);
+    for (size_t i = 0; i < PIECES; i++) {
+        make_namespace(ns, pieces[i]);
+        taken[i] = abi_takes(kv, ns, hash.hex);
+        if (taken[i])
+            abi_put(kv, ns, hash.hex, pieces[i], strlen(pieces[i]));
+    }
+    assert_true(taken[0]);
     wmbt_kv_free(kv);
     kv = abi_open();
-    abi_expect(kv, ns, hash.hex, "dots", 4);
-    for (size_t i = 0; i + 4 <= 512; i += 4)
-        memcpy(ns + i, "\xf0\x9f\x90\xa8", 4);
-    abi_expect(kv, ns, hash.hex, "emoji", 5);
-    abi_expect_tail(kv, ns, hash.hex, "tail", 4);
-    memset(ns, 'n', 512);
-    abi_expect(kv, ns, hash.hex, "plain", 5);
+    for (size_t i = 0; i < PIECES; i++) {
+        make_namespace(ns, pieces[i]);
+        if (taken[i]) {
+            abi_expect(kv, ns, hash.hex, pieces[i], strlen(pieces[i]));
+            abi_expect_tail(kv, ns, hash.hex, "?", 1);
+        }
+    }
     wmbt_kv_free(kv);
 }
 
@@ -129,13 +147,21 @@ static void tips_are_any_64_bytes(void **state) {
     static const char *const pieces[] = {
         "z", "/", "../", ".", "%", "%2F", "\n", " ", "~", "=", "\xf0\x9f\x90\xa8", "\\", "a/b/..",
     };
+    enum { PIECES = sizeof pieces / sizeof pieces[0] };
     wmbt_kv_handle_t *kv = abi_open();
     char tip[65];
+    bool taken[PIECES];
     for (int round = 0; round < 2; round++) {
-        for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        for (size_t i = 0; i < PIECES; i++) {
             make_tip(tip, pieces[i]);
             if (round == 0) {
-                abi_expect_tail_miss(kv, "tips", tip);
+                taken[i] = abi_takes(kv, "tips-there", tip);
+                if (taken[i])
+                    abi_expect_tail_miss(kv, "tips", tip);
+            }
+            if (!taken[i])
+                continue;
+            if (round == 0) {
                 abi_put_tail(kv, "tips", tip, pieces[i], strlen(pieces[i]));
             }
             abi_expect_tail(kv, "tips", tip, pieces[i], strlen(pieces[i]));

@@ -26,6 +26,8 @@ struct abi_world {
     const char *program; /* to start as another process */
     char directory[256]; /* a directory of this run; the store's where there is one */
     bool has_directory;  /* objects are files below `directory` */
+    bool is_picky;       /* the store may refuse names: S3 servers over a file system do */
+    bool folds_names;    /* the store takes a//b and a/./b for a/b */
     bool large;          /* the sizes at the limit, gigabytes of memory */
 };
 extern struct abi_world world;
@@ -62,10 +64,21 @@ void abi_expect_tail(wmbt_kv_handle_t *kv, const char *ns, const char *tip, cons
                      size_t size);
 void abi_expect_tail_miss(wmbt_kv_handle_t *kv, const char *ns, const char *tip);
 
+/*
+ * Whether the store takes objects of such a name; puts a tail to see. Only a picky store may
+ * refuse: then as INVALID, with nothing served for the name afterwards. One that folds names is not
+ * asked about namespaces that it would fold.
+ */
+bool abi_takes(wmbt_kv_handle_t *kv, const char *ns, const char *tip);
+
 size_t abi_lookup(wmbt_kv_handle_t *kv, const char *ns, const struct abi_chain *chain);
 /* Asks again until it matches `count` blocks, for as long as a background listing may take. */
 void abi_wait_lookup(wmbt_kv_handle_t *kv, const char *ns, const struct abi_chain *chain,
                      size_t count);
+
+/* Settings for the server of WMBT_KV_TEST_S3_*, which tests/s3/server started or somebody gave.
+ * Every run has a prefix of its own. Ends the program when there is none. */
+void abi_use_s3(const char *prefix);
 
 /* `part` is in `text`. */
 void abi_says(const char *text, const char *part);
