@@ -250,6 +250,7 @@ $(B)/examples/demo: examples/engine/demo.c examples/engine/transformer.c \
 include tests/vectors/vectors.mk
 include tests/interop/interop.mk
 include tests/conformance.mk
+include tests/s3/s3.mk
 include sim/sim.mk
 include sim/nightly.mk
 include fuzz/fuzz.mk
