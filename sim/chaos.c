@@ -15,6 +15,7 @@
 #include "oracle.h"
 #include "pool.h"
 #include "process.h"
+#include "program.h"
 #include "report.h"
 #include "trace.h"
 
@@ -27,8 +28,8 @@ void sim_chaos_reset(const struct sim_plan *of) {
 }
 
 static struct sim_process *victim(enum sim_fault fault) {
-    uint64_t at = sim_rng_below(sim_fault_rng(fault), plan->engine_count);
-    struct sim_process *p = sim_engine_at((uint32_t)at)->process;
+    uint64_t at = sim_rng_below(sim_fault_rng(fault), sim_program_count());
+    struct sim_process *p = sim_program_at((uint32_t)at)->process;
     return p != NULL && p->alive ? p : NULL;
 }
 

@@ -19,20 +19,6 @@ const struct sim_plan *sim_the_plan;
 static struct sim_engine *engines[SIM_ENGINES_MAX];
 static struct sim_rng rng;
 
-void sim_engines_reset(const struct sim_plan *plan, const struct sim_universe *universe) {
-    sim_the_plan = plan;
-    sim_the_universe = universe;
-    sim_rng_seed(&rng, plan->seed, "engines");
-    for (uint32_t i = 0; i < plan->engine_count; i++) {
-        engines[i] = sim_new(sizeof *engines[i]);
-        engines[i]->index = i;
-        engines[i]->plan = &plan->engines[i];
-    }
-    sim_calls_reset();
-    sim_memory_rot_reset();
-    sim_open_reset();
-}
-
 struct sim_engine *sim_engine_at(uint32_t index) {
     return engines[index];
 }
@@ -169,9 +155,8 @@ static bool ends_after(const struct sim_engine *e, uint32_t session) {
 }
 
 // One process: sessions until one that it ends with; the last one stays for the healed world.
-static void process_main(void *arg) {
-    struct sim_engine *e = arg;
-    struct sim_process *p = e->process;
+static void engine_main(struct sim_process *p, void *ctx) {
+    struct sim_engine *e = ctx;
     bool last = false;
     while (!last) {
         open_handles(e);
@@ -195,52 +180,54 @@ static void process_main(void *arg) {
         }
         close_handles(e, ((e->plan->frees_first >> session) & 1) != 0);
     }
-    sim_thread_ends();
     if (e->session == e->plan->sessions)
-        e->verified = sim_faults_healed();
-    sim_process_exit(p);
+        e->verified = e->program.ending = sim_faults_healed();
 }
 
-static void on_crash(struct sim_process *p) {
-    struct sim_engine *e = p->workload;
-    e->crashed = true;
-    e->crashes++;
+static void crashed(struct sim_process *p, void *ctx) {
+    struct sim_engine *e = ctx;
+    (void)p;
     e->running = 0;
     memset(e->handles, 0, sizeof e->handles);
     memset(e->leases, 0, sizeof e->leases);
     sim_writes_orphaned(e);
 }
 
-static void start_process(struct sim_engine *e) {
-    char name[16];
-    snprintf(name, sizeof name, "engine-%u.%u", e->index, e->births);
-    struct sim_process *p = sim_process_create(sim_host_at(e->plan->host), name);
-    p->workload = e;
-    p->on_crash = on_crash;
+static void prepare(struct sim_process *p, void *ctx) {
+    struct sim_engine *e = ctx;
     p->log_level = (enum wk_log_level)e->plan->log_level;
-    if (sim_fault_enabled(SIM_FAULT_CLOCK_DRIFT)) {
-        p->drift_ppm = (int32_t)sim_rng_below(sim_fault_rng(SIM_FAULT_CLOCK_DRIFT), 401) - 200;
-        sim_fault_happened(SIM_FAULT_CLOCK_DRIFT);
-    }
-    if (sim_fault_enabled(SIM_FAULT_ALLOC_KTH) && e->births == e->index % 2) {
+    if (sim_fault_enabled(SIM_FAULT_ALLOC_KTH) && e->program.births == e->index % 2) {
         p->fail_allocation = sim_the_plan->fail_after_allocations;
         p->fail_all_after = p->fail_allocation % 3 == 0;
     }
-    e->births++;
-    e->crashed = false;
     e->process = p;
-    if (sim_spawn(p, "main", process_main, e) == NULL)
-        sim_harness_fail("too many fibers");
 }
 
-void sim_engine_supervise(void *arg) {
-    struct sim_engine *e = arg;
-    while (!e->verified) {
-        start_process(e);
-        const struct sim_process *p = e->process;
-        while (p->alive)
-            (void)sim_block("process", p, SIM_NEVER);
-        if (e->crashed)
-            sim_sleep(sim_rng_log(&rng, 1000000, 2000000000));
+static void add_program(struct sim_engine *e) {
+    snprintf(e->name, sizeof e->name, "engine-%u", e->index);
+    e->program = (struct sim_program){.name = e->name,
+                                      .host = sim_host_at(e->plan->host),
+                                      .main = engine_main,
+                                      .prepare = prepare,
+                                      .crashed = crashed,
+                                      .ctx = e,
+                                      .rng = &rng};
+    sim_program_add(&e->program);
+}
+
+// ---- all of them
+
+void sim_engines_reset(const struct sim_plan *plan, const struct sim_universe *universe) {
+    sim_the_plan = plan;
+    sim_the_universe = universe;
+    sim_rng_seed(&rng, plan->seed, "engines");
+    for (uint32_t i = 0; i < plan->engine_count; i++) {
+        engines[i] = sim_new(sizeof *engines[i]);
+        engines[i]->index = i;
+        engines[i]->plan = &plan->engines[i];
+        add_program(engines[i]);
     }
+    sim_calls_reset();
+    sim_memory_rot_reset();
+    sim_open_reset();
 }

@@ -14,6 +14,7 @@
 
 #include "model.h"
 #include "process.h"
+#include "program.h"
 #include "sched.h"
 
 struct sim_handle {
@@ -48,16 +49,15 @@ struct sim_lease {
 struct sim_engine {
     uint32_t index;
     const struct sim_engine_plan *plan;
-    struct sim_process *process; /* NULL between two */
+    struct sim_program program;
+    char name[20];
+    struct sim_process *process; /* the newest; NULL before the first */
     struct sim_handle *handles[2];
     uint32_t session;
-    uint32_t births;
-    uint32_t crashes;
     uint32_t next_op[SIM_THREADS_MAX]; /* place in the plan's operations */
     uint64_t done_ops[SIM_THREADS_MAX];
     struct sim_lease *leases[SIM_THREADS_MAX];
-    uint32_t running; /* threads of the session that have not ended */
-    bool crashed;
+    uint32_t running;                              /* threads of the session that have not ended */
     bool verifying;                                /* checks the healed world now */
     bool verified;                                 /* has passed the check of the healed world */
     struct sim_write **under_way[SIM_THREADS_MAX]; /* the writes of the put of each thread */
@@ -76,8 +76,6 @@ extern const struct sim_plan *sim_the_plan;
 
 void sim_engines_reset(const struct sim_plan *plan, const struct sim_universe *universe);
 struct sim_engine *sim_engine_at(uint32_t index);
-/* A fiber of the world per engine: starts processes until the work is done. */
-void sim_engine_supervise(void *engine);
 /* No call of its runs, no borrow is held. */
 bool sim_engine_rests(const struct sim_engine *engine);
 /* All operations of all engines are done; those that live wait for the world to heal. */

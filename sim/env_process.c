@@ -64,16 +64,24 @@ static void watch_close(struct wk_env *env, struct wk_process_watch *w) {
 }
 
 static enum wk_status signals_take(struct wk_env *env, struct wk_error *err) {
-    (void)sim_enter(env, CALL_COST_NS);
+    sim_enter(env, CALL_COST_NS)->takes_signals = true;
     (void)err;
     return WK_OK;
 }
 
 static enum wk_status signals_wait(struct wk_env *env, uint64_t deadline_ns, enum wk_signal *out) {
-    const struct sim_process *p = sim_enter(env, CALL_COST_NS);
-    (void)sim_block("signal", p, sim_process_deadline(p, deadline_ns));
-    *out = WK_SIGNAL_NONE;
-    return WK_TIMEOUT;
+    struct sim_process *p = sim_enter(env, CALL_COST_NS);
+    uint64_t until = sim_process_deadline(p, deadline_ns);
+    for (bool late = false; p->signal_count == 0; late = !sim_block("signal", p, until)) {
+        if (late) {
+            *out = WK_SIGNAL_NONE;
+            return WK_TIMEOUT;
+        }
+    }
+    *out = p->signals[0];
+    p->signal_count--;
+    memmove(p->signals, p->signals + 1, p->signal_count * sizeof p->signals[0]);
+    return WK_OK;
 }
 
 const struct wk_env_process sim_env_process = {process_id,   fork_generation, host_id,

@@ -6,6 +6,7 @@
 #include "mark.h"
 #include "pool.h"
 #include "process.h"
+#include "program.h"
 #include "report.h"
 #include "seed.h"
 
@@ -21,6 +22,7 @@ void sim_ground_reset(uint64_t seed, const struct sim_schedule *schedule,
     sim_faults_reset(seed, faults);
     sim_marks_reset(seed);
     sim_processes_reset(seed);
+    sim_programs_reset();
     sim_buckets_reset(seed);
     sim_flights_reset();
 }

@@ -195,6 +195,19 @@ void sim_process_stop(struct sim_process *p, uint64_t for_ns) {
     sim_timer_arm(&s->timer, sim_now() + for_ns);
 }
 
+void sim_process_signal(struct sim_process *p, enum wk_signal signal) {
+    if (!p->alive)
+        return;
+    sim_event("signal", p->name, (uint64_t)signal, p->takes_signals);
+    if (!p->takes_signals) {
+        sim_process_crash(p, "signal");
+        return;
+    }
+    if (p->signal_count < sizeof p->signals / sizeof p->signals[0])
+        p->signals[p->signal_count++] = signal;
+    sim_wake("signal", p, UINT32_MAX);
+}
+
 // ---- every call
 
 struct sim_process *sim_enter(struct wk_env *env, uint64_t cost_ns) {

@@ -20,6 +20,7 @@
 #define SIM_VARS_MAX      64u
 
 struct sim_disk;
+struct sim_program;
 
 struct sim_host {
     char name[24];
@@ -38,7 +39,10 @@ struct sim_process {
     char name[16];
     struct sim_host *host;
     bool alive;
-    bool stopped;        /* paused: none of its fibers runs */
+    bool stopped; /* paused: none of its fibers runs */
+    bool takes_signals;
+    enum wk_signal signals[4]; /* sent and not yet taken, oldest first */
+    uint32_t signal_count;
     uint64_t stopped_ns; /* in all */
     uint64_t memory_failures;
     uint32_t fork_generation;
@@ -69,7 +73,7 @@ struct sim_process {
     uint64_t requests; /* object requests under way */
     uint32_t buffers;  /* of the host's own store that the library has */
     void (*on_crash)(struct sim_process *process);
-    void *workload; /* what the workload hangs on it */
+    struct sim_program *program; /* that it is a process of; NULL: it stands alone */
 };
 
 void sim_processes_reset(uint64_t seed);
@@ -92,6 +96,8 @@ void sim_host_crash(struct sim_host *host, const char *why);
  */
 void sim_process_exit(struct sim_process *p);
 void sim_process_stop(struct sim_process *p, uint64_t for_ns);
+/* As kill(2): to signals_wait if the program takes signals, else it is the end of the process. */
+void sim_process_signal(struct sim_process *p, enum wk_signal signal);
 
 /* Start of every environment call: crashes happen, time passes, others may run, stores leave. */
 struct sim_process *sim_enter(struct wk_env *env, uint64_t cost_ns);

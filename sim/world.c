@@ -69,8 +69,8 @@ static uint64_t engine_switches; // the rig's are not what makes a seed standard
 
 static void world_main(void *arg) {
     const struct sim_plan *plan = arg;
-    for (uint32_t i = 0; i < plan->engine_count; i++)
-        spawn("supervisor", sim_engine_supervise, sim_engine_at(i));
+    for (uint32_t i = 0; i < sim_program_count(); i++)
+        spawn("supervisor", sim_program_run, sim_program_at(i));
     spawn("chaos", sim_chaos, NULL);
     spawn("watch", sim_watch, NULL);
     while (!sim_engines_idle())
@@ -86,8 +86,8 @@ static void world_main(void *arg) {
 
 static uint32_t count_restarts(void) {
     uint32_t births = 0;
-    for (uint32_t i = 0; i < sim_the_plan->engine_count; i++)
-        births += sim_engine_at(i)->crashes;
+    for (uint32_t i = 0; i < sim_program_count(); i++)
+        births += sim_program_at(i)->crashes;
     return births;
 }
 
