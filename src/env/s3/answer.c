@@ -8,6 +8,7 @@
 
 #include "base/num.h"
 #include "base/text.h"
+#include "env/s3/list_xml.h"
 #include "env/s3/s3_private.h"
 #include "hash/crc32c.h"
 
@@ -53,13 +54,6 @@ static void take_crc32c(struct wk_s3_answer *a, struct wk_span value) {
         (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-static void take_etag(struct wk_s3_answer *a, struct wk_span value) {
-    if (value.size > WK_ETAG_BYTES_MAX)
-        return;
-    memcpy(a->etag.text, value.data, value.size);
-    a->etag.length = (uint32_t)value.size;
-}
-
 static void take_modified(struct wk_s3_answer *a, struct wk_span value) {
     char text[64];
     take_word(text, sizeof text, value);
@@ -74,7 +68,7 @@ static void take_header(struct wk_s3_answer *a, struct wk_span line) {
     else if (header_is(line, "transfer-encoding", &value))
         a->bad_length = true;
     else if (header_is(line, "etag", &value))
-        take_etag(a, value);
+        wk_s3_take_etag(&a->etag, value);
     else if (header_is(line, "last-modified", &value))
         take_modified(a, value);
     else if (header_is(line, "x-amz-checksum-crc32c", &value))

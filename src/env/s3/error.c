@@ -133,14 +133,13 @@ static size_t find_code(const char *code) {
     return i;
 }
 
-bool wk_s3_error_is_of_keys(const char *code) {
+static bool is_of_keys(const char *code) {
     size_t i = find_code(code);
     return i < sizeof codes / sizeof codes[0] && codes[i].keys;
 }
 
 bool wk_s3_error_is_of_credentials(const struct wk_s3_answer *a) {
-    return a->status == 401 || a->status == 403 ||
-           (a->status == 400 && wk_s3_error_is_of_keys(a->code));
+    return a->status == 401 || a->status == 403 || (a->status == 400 && is_of_keys(a->code));
 }
 
 static bool code_is(const struct wk_s3_transfer *t, const char *code) {

@@ -94,13 +94,6 @@ static void take_key(struct entries *e, const struct wk_s3_xml_element *element)
     e->key_size = size;
 }
 
-static void take_etag(struct entries *e, const struct wk_s3_xml_element *element) {
-    if (element->too_long || element->size > WK_ETAG_BYTES_MAX)
-        return;
-    memcpy(e->entry.etag.text, element->text, element->size);
-    e->entry.etag.length = (uint32_t)element->size;
-}
-
 static bool end_entry(struct entries *e) {
     struct wk_s3_list_page *page = e->facts->page;
     bool ours = e->good && e->key_size > 0 && e->key_size >= e->prefix.size &&
@@ -126,7 +119,7 @@ static bool see_entry(void *ctx, const struct wk_s3_xml_element *element) {
     else if (is(element, CONTENT "/Size"))
         e->good = wk_parse_u64(text, &e->entry.size_bytes) && e->good;
     else if (is(element, CONTENT "/ETag"))
-        take_etag(e, element);
+        wk_s3_take_etag(&e->entry.etag, text);
     else if (is(element, CONTENT "/LastModified"))
         e->entry.modified_ns = wk_s3_parse_time(text);
     return true;
@@ -149,7 +142,18 @@ enum wk_status wk_s3_list_parse(struct wk_span xml, struct wk_span prefix,
     return status;
 }
 
-/* ---- times --------------------------------------------------------------------------------- */
+/* ---- words --------------------------------------------------------------------------------- */
+
+void wk_s3_take_etag(struct wk_etag *to, struct wk_span text) {
+    if (text.size > WK_ETAG_BYTES_MAX)
+        return;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < 0x21 || text.data[i] > 0x7e)
+            return;
+    }
+    memcpy(to->text, text.data, text.size);
+    to->length = (uint32_t)text.size;
+}
 
 static bool digits(struct wk_span text, size_t at, size_t count, uint64_t *out) {
     return wk_parse_u64(wk_span(text.data + at, count), out);

@@ -30,6 +30,10 @@ wk_s3_list_parse(struct wk_span xml, struct wk_span prefix,
                  bool (*each)(void *ctx, const struct wk_object_entry *entry), void *ctx,
                  struct wk_s3_list_page *out, struct wk_error *err);
 
+/* Copies an ETag of the store; leaves `to` as it is when the text is too long, or has bytes that
+ * must not get into a header line. */
+void wk_s3_take_etag(struct wk_etag *to, struct wk_span text);
+
 /* "2026-11-21T12:08:48.836Z" in ns since the epoch; 0 for anything else. */
 uint64_t wk_s3_parse_time(struct wk_span text);
 

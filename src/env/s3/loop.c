@@ -284,10 +284,11 @@ enum wk_status wk_s3_loop_start(struct wk_s3_store *s, struct wk_error *err) {
 }
 
 void wk_s3_loop_stop(struct wk_s3_store *s) {
+    /* Inside the lock: the thread frees the multi as soon as it has seen `closing`. */
     wk_lock(s->env, &s->mutex);
     s->closing = true;
-    wk_unlock(s->env, &s->mutex);
     (void)curl_multi_wakeup(s->multi);
+    wk_unlock(s->env, &s->mutex);
     s->env->threads->join(s->env, s->thread);
 }
 
@@ -296,7 +297,7 @@ void wk_s3_loop_run(struct wk_s3_store *s, struct wk_s3_call *call) {
     wk_lock(env, &s->mutex);
     wk_list_append(&s->calls, &call->link);
     wk_unlock(env, &s->mutex);
-    (void)curl_multi_wakeup(s->multi);
+    (void)curl_multi_wakeup(s->multi); /* the caller is a user: nobody closes the store */
     wk_lock(env, &s->mutex);
     while (call->done < call->count)
         (void)env->threads->cond_wait(env, &call->finished, &s->mutex, WK_FOREVER);

@@ -10,6 +10,7 @@
 
 #include "base/num.h"
 #include "base/text.h"
+#include "env/s3/list_xml.h"
 #include "env/s3/s3_private.h"
 #include "env/s3/url.h"
 
@@ -44,13 +45,17 @@ static bool add_header(struct wk_s3_transfer *t, const char *name, const char *v
     return longer != NULL;
 }
 
+/* Whoever keeps ETags may have kept something else; a condition that cannot hold is sent then. */
 static bool add_etag(struct wk_s3_transfer *t, const char *name, const struct wk_etag *etag) {
     char text[WK_ETAG_BYTES_MAX + 1];
+    struct wk_etag clean = {.length = 0};
     if (etag == NULL)
         return true;
-    memcpy(text, etag->text, etag->length);
-    text[etag->length] = 0;
-    return add_header(t, name, text);
+    if (etag->length <= WK_ETAG_BYTES_MAX)
+        wk_s3_take_etag(&clean, wk_span(etag->text, etag->length));
+    memcpy(text, clean.text, clean.length);
+    text[clean.length] = 0;
+    return add_header(t, name, clean.length > 0 ? text : "\"\"");
 }
 
 static bool add_checksum(struct wk_s3_transfer *t) {

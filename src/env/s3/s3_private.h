@@ -188,7 +188,5 @@ void wk_s3_error_set(struct wk_s3_transfer *transfer, enum wk_object_class class
                      enum wk_status status, const char *format, ...) WK_PRINTF(4, 5);
 /* True when other credentials might be let in where these were not. */
 bool wk_s3_error_is_of_credentials(const struct wk_s3_answer *answer);
-/* True when the store says that the signature or the keys are wrong, not the permission. */
-bool wk_s3_error_is_of_keys(const char *code);
 
 #endif
