@@ -12,6 +12,7 @@
 #include "engine.h"
 #include "fault.h"
 #include "model.h"
+#include "net.h"
 #include "oracle.h"
 #include "pool.h"
 #include "process.h"
@@ -174,6 +175,7 @@ void sim_chaos(void *unused) {
         maybe_mangle();
         maybe_crash();
         maybe_power_loss();
+        sim_net_chaos();
     }
 }
 

@@ -17,7 +17,8 @@
 #include "env/env.h"
 #include "rng.h"
 
-#define SIM_SECTOR_BYTES 512u
+#define SIM_SECTOR_BYTES   512u
+#define SIM_NAME_BYTES_MAX 255u
 
 struct sim_process;
 struct sim_disk;
@@ -95,5 +96,16 @@ void sim_disk_file_sync(struct sim_inode *file);
 /* A failed sync: what was dirty counts as clean and never reaches the platter. */
 void sim_disk_forget_changes(struct sim_inode *file);
 uint64_t sim_disk_free(const struct sim_disk *disk);
+
+/* ---- disk_path.c: absolute paths ---- */
+
+/* The directory that holds the last component, which goes to `last` ("" for the root itself);
+ * NULL when one before it is missing. */
+struct sim_inode *sim_disk_walk(struct sim_disk *disk, const char *path,
+                                char last[SIM_NAME_BYTES_MAX + 1]);
+/* A file as an operator leaves it, directories made, synced: settings, tokens, certificates. */
+void sim_disk_put_text(struct sim_disk *disk, const char *path, const char *text);
+/* Its text, terminated, or NULL when there is no such file. */
+const char *sim_disk_get_text(struct sim_disk *disk, const char *path);
 
 #endif

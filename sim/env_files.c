@@ -14,7 +14,7 @@
 #include "sched.h"
 #include "trace.h"
 
-#define NAME_BYTES_MAX 255u
+#define NAME_BYTES_MAX SIM_NAME_BYTES_MAX
 #define READ_NS        30000u
 #define WRITE_NS       20000u
 #define SYNC_NS        1500000u
@@ -69,27 +69,6 @@ static enum wk_status bad_name(struct wk_error *err, const char *name) {
 
 // ---- directories
 
-// Walks an absolute path to the directory that holds its last component.
-static struct sim_inode *walk(struct sim_disk *disk, const char *path, char last[256]) {
-    struct sim_inode *at = sim_disk_root(disk);
-    last[0] = 0;
-    while (*path != 0) {
-        while (*path == '/')
-            path++;
-        size_t size = strcspn(path, "/");
-        if (size == 0)
-            break;
-        if (last[0] != 0)
-            at = at == NULL ? NULL : sim_disk_find(at, last);
-        if (at == NULL || at->kind != WK_FILE_DIRECTORY || size > NAME_BYTES_MAX)
-            return NULL;
-        memcpy(last, path, size);
-        last[size] = 0;
-        path += size;
-    }
-    return at;
-}
-
 static enum wk_status dir_open(struct wk_env *env, struct wk_dir *parent, const char *name,
                                uint32_t flags, struct wk_dir **out, struct wk_error *err) {
     struct sim_process *p = enter(env, NAME_NS);
@@ -103,7 +82,7 @@ static enum wk_status dir_open(struct wk_env *env, struct wk_dir *parent, const 
     } else {
         if (name[0] != '/')
             return wk_fail(err, WK_INVALID, "%s: the path is not absolute", name);
-        in = walk(disk_of(p), name, last);
+        in = sim_disk_walk(disk_of(p), name, last);
     }
     if (in == NULL)
         return gone(err, name);

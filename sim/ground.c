@@ -4,6 +4,7 @@
 #include "flight.h"
 #include "hash/crc32c.h"
 #include "mark.h"
+#include "net.h"
 #include "pool.h"
 #include "process.h"
 #include "program.h"
@@ -25,4 +26,5 @@ void sim_ground_reset(uint64_t seed, const struct sim_schedule *schedule,
     sim_programs_reset();
     sim_buckets_reset(seed);
     sim_flights_reset();
+    sim_net_reset(seed);
 }

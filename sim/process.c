@@ -7,6 +7,7 @@
 
 #include "atomics.h"
 #include "disk.h"
+#include "net.h"
 #include "pool.h"
 #include "report.h"
 #include "sched.h"
@@ -35,6 +36,7 @@ struct sim_host *sim_host_create(const char *name) {
         sim_harness_fail("more than %u hosts", SIM_HOSTS_MAX);
     struct sim_host *h = sim_new(sizeof *h);
     snprintf(h->name, sizeof h->name, "%s", name);
+    h->index = host_count;
     h->disk = sim_disk_create(world_seed, name);
     hosts[host_count++] = h;
     return h;
@@ -122,6 +124,7 @@ static void kill_others(struct sim_fiber *fiber, void *ctx) {
 static void bury(struct sim_process *p) {
     p->alive = false;
     sim_each_fiber(kill_others, p);
+    sim_net_process_gone(p);
     sim_disk_process_gone(p->host->disk, p);
     sim_heap_vanish(&p->heap);
     sim_wake("process", p, UINT32_MAX);
@@ -142,6 +145,7 @@ void sim_process_crash(struct sim_process *p, const char *why) {
 
 void sim_host_crash(struct sim_host *host, const char *why) {
     struct sim_fiber *self = sim_self();
+    sim_net_host_gone(host);
     for (uint32_t i = 0; i < process_count; i++) {
         if (processes[i]->host == host && (self == NULL || self->process != processes[i]))
             sim_process_crash(processes[i], why);
@@ -160,12 +164,14 @@ void sim_process_exit(struct sim_process *p) {
         sim_heap_leaks(&p->heap, text, sizeof text);
         sim_violate("leak", "%s ends with %" PRIu64 " allocations: %s", p->name, alive, text);
     }
-    if (p->threads + p->dirs + p->files + p->objects + p->watches + p->locks + p->buffers > 0)
+    if (p->threads + p->dirs + p->files + p->objects + p->watches + p->sockets + p->tls + p->locks +
+            p->buffers >
+        0)
         sim_violate("leak",
                     "%s ends with %u threads, %u directories, %u files, %u object stores, %u "
-                    "watches, %u locks, %u buffers of the host",
-                    p->name, p->threads, p->dirs, p->files, p->objects, p->watches, p->locks,
-                    p->buffers);
+                    "watches, %u sockets, %u TLS contexts, %u locks, %u buffers of the host",
+                    p->name, p->threads, p->dirs, p->files, p->objects, p->watches, p->sockets,
+                    p->tls, p->locks, p->buffers);
     sim_event("exit", p->name, p->id, p->calls);
     bury(p);
 }

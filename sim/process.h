@@ -5,8 +5,10 @@
  * a disk that their processes share.
  *
  *   process crash   its fibers stop where they stand, its memory vanishes, its files close and
- *                   their locks go; what it wrote to files stays (the page cache is the host's)
- *   host crash      all its processes crash, and the disk keeps only what a power loss leaves
+ *                   their locks go; what it wrote to files stays (the page cache is the host's);
+ *                   the host closes its sockets, so peers hear of it
+ *   host crash      all its processes crash, the disk keeps only what a power loss leaves, and
+ *                   peers hear nothing
  */
 #ifndef SIM_PROCESS_H
 #define SIM_PROCESS_H
@@ -24,6 +26,7 @@ struct sim_program;
 
 struct sim_host {
     char name[24];
+    uint32_t index;
     struct sim_disk *disk;
 };
 
@@ -69,6 +72,8 @@ struct sim_process {
     uint32_t files;
     uint32_t objects;
     uint32_t watches;
+    uint32_t sockets;
+    uint32_t tls;      /* contexts */
     uint32_t locks;    /* mutexes, rwlocks, conditions that are initialised */
     uint64_t requests; /* object requests under way */
     uint32_t buffers;  /* of the host's own store that the library has */

@@ -6,7 +6,9 @@
 #   make sim-sweep      2,000 seeds with coverage, determinism on 100
 #   make sim-variants   the same hashes from other compilers, options and processor paths
 
-SIM_CORE_SRC := $(CORE_SRC) $(wildcard src/env/*.c src/env/dir/*.c src/env/callbacks/*.c)
+# With the texts of the system's errors: simulated ones read the same.
+SIM_CORE_SRC := $(CORE_SRC) $(wildcard src/env/*.c src/env/dir/*.c src/env/callbacks/*.c) \
+                src/env/posix/posix_errno.c
 SIM_OWN_SRC := $(filter-out sim/main.c,$(wildcard sim/*.c))
 SIM_CORE_OBJ := $(SIM_CORE_SRC:%.c=$(B)/sim/obj/%.o)
 SIM_OWN_OBJ := $(SIM_OWN_SRC:%.c=$(B)/sim/obj/%.o)

@@ -12,6 +12,7 @@
 #include "flight.h"
 #include "index_rig.h"
 #include "model.h"
+#include "net.h"
 #include "pool.h"
 #include "report.h"
 #include "seed.h"
@@ -48,6 +49,7 @@ static void spawn(const char *name, void (*main)(void *arg), void *arg) {
 // Planned failures end, late effects arrive, who was stopped goes on.
 static void heal(void) {
     sim_faults_heal();
+    sim_net_heal();
     sim_event("heal", NULL, 0, 0);
     for (uint32_t i = 0; i < sim_process_count(); i++) {
         struct sim_process *p = sim_process_at(i);
