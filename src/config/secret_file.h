@@ -9,7 +9,7 @@
 
 struct wk_secret {
     size_t size;
-    char text[WK_SECRET_BYTES_MAX + 2]; /* room for a line end and one byte too many */
+    char text[WK_SECRET_BYTES_MAX + 1]; /* not terminated */
 };
 
 static inline struct wk_span wk_secret_span(const struct wk_secret *secret) {

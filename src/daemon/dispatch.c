@@ -46,11 +46,28 @@ struct wk_dispatch_hold *wk_dispatch_hold_new(struct wk_dispatch_call *call, siz
     return h;
 }
 
+bool wk_dispatch_may(struct wk_dispatch_call *call, struct wk_span ns, struct wk_span key,
+                     enum wk_access access, uint64_t put_bytes) {
+    struct wk_error err;
+    if (wk_auth_check(call->d->auth, call->session, ns, key, access, put_bytes, &err) == WK_OK)
+        return true;
+    wk_dispatch_fail(call, WK_RPC_DENIED_PREFIX "%s", err.text);
+    return false;
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 /* Answered by the status alone. CLOSE ends nothing here: the connection is the client's. */
 static void answer_ok(struct wk_dispatch_call *call) {
     (void)call;
+}
+
+/* The token of a TCP connection. A wrong one takes away what a right one gave. */
+static void authenticate(struct wk_dispatch_call *call) {
+    struct wk_error err;
+    struct wk_span token = call->request->payload.bytes;
+    if (wk_auth_identify(call->d->auth, call->session, token, &err) != WK_OK)
+        wk_dispatch_fail(call, WK_RPC_DENIED_PREFIX "%s", err.text);
 }
 
 struct operation {
@@ -67,6 +84,7 @@ static const struct operation operations[] = {
     {WK_OP_LOOKUP_BLOCK_PREFIX, wk_dispatch_lookup},
     {WK_OP_GET_KV_BLOCKS_BATCH, wk_dispatch_get_blocks},
     {WK_OP_PUT_KV_BLOCKS_BATCH, wk_dispatch_put_blocks},
+    {WK_OP_AUTH, authenticate},
 };
 
 static const struct operation *find(uint8_t op) {

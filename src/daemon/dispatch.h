@@ -14,11 +14,12 @@
 #define WK_DAEMON_DISPATCH_H
 
 #include "backend/backend.h"
-#include "rpc/server.h"
+#include "daemon/auth.h"
 
 struct wk_dispatch {
     struct wk_env *env;
     struct wk_backend *store;
+    struct wk_auth *auth;
 };
 
 /* wk_rpc_service.serve; `ctx` is a struct wk_dispatch. */

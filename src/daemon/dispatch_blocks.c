@@ -5,6 +5,7 @@
  * request's message and inside the payload.
  */
 #include "base/text.h"
+#include "codec/object_key.h"
 #include "daemon/dispatch_impl.h"
 
 #define HASH_TEXT_BYTES (2 * sizeof(struct wk_block_hash))
@@ -128,6 +129,15 @@ static void hashes_free(struct hashes *h) {
     wk_release(h->env, WK_MEM_IO, h->at, h->bytes);
 }
 
+/* The final keys of blocks of one namespace begin alike, so one of them stands for all. */
+static bool may(struct wk_dispatch_call *call, struct wk_span ns, enum wk_access access,
+                uint64_t put_bytes) {
+    if (wk_dispatch_may(call, ns, wk_span_text(WK_BLOCK_KEY_PREFIX), access, put_bytes))
+        return true;
+    repeat_inside(call);
+    return false;
+}
+
 static bool check_count(struct wk_dispatch_call *call, size_t count) {
     if (count <= WK_BATCH_BLOCKS_MAX)
         return true;
@@ -149,7 +159,8 @@ void wk_dispatch_lookup(struct wk_dispatch_call *call) {
         fail_decode(call, &error);
         return;
     }
-    if (!check_count(call, view.hashes.count) || !parse_hashes(call, &view.hashes, &hashes))
+    if (!may(call, view.name_space, WK_ACCESS_READ, 0) || !check_count(call, view.hashes.count) ||
+        !parse_hashes(call, &view.hashes, &hashes))
         return;
     struct wk_backend *store = call->d->store;
     enum wk_status status = WK_OK;
@@ -225,7 +236,8 @@ void wk_dispatch_get_blocks(struct wk_dispatch_call *call) {
         fail_decode(call, &error);
         return;
     }
-    if (!check_count(call, view.hashes.count) || !parse_hashes(call, &view.hashes, &hashes))
+    if (!may(call, view.name_space, WK_ACCESS_READ, 0) || !check_count(call, view.hashes.count) ||
+        !parse_hashes(call, &view.hashes, &hashes))
         return;
     get_blocks(call, view.name_space, &hashes);
     hashes_free(&hashes);
@@ -243,21 +255,35 @@ static bool check_pairs(struct wk_dispatch_call *call, const struct wk_put_block
     return false;
 }
 
+static bool check_sizes(struct wk_dispatch_call *call, const struct wk_put_blocks_req_view *view,
+                        uint64_t *out_bytes) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < view->payloads.count; i++) {
+        size_t size = wk_archive_bytes_at(&view->payloads, i).size;
+        bytes += size;
+        if (size <= WK_PAYLOAD_BYTES_MAX)
+            continue;
+        wk_dispatch_fail(call, "payload[%zu] has %zu bytes; at most %u are allowed", i, size,
+                         WK_PAYLOAD_BYTES_MAX);
+        repeat_inside(call);
+        return false;
+    }
+    *out_bytes = bytes;
+    return true;
+}
+
 static void put_blocks(struct wk_dispatch_call *call, const struct wk_put_blocks_req_view *view,
-                       const struct hashes *hashes) {
+                       const struct hashes *hashes, uint64_t total) {
     struct wk_error err;
     struct wk_env *env = call->d->env;
     struct wk_backend *store = call->d->store;
-    uint64_t total = 0;
     size_t bytes = hashes->count * sizeof(struct wk_span);
     struct wk_span *payloads = wk_alloc(env, WK_MEM_IO, bytes);
     enum wk_status status = WK_OK;
     if (payloads == NULL)
         status = wk_fail(&err, WK_NO_MEMORY, "no memory for %zu blocks", hashes->count);
-    for (size_t i = 0; i < hashes->count && status == WK_OK; i++) {
-        payloads[i] = wk_archive_bytes_at(&view->payloads, (uint32_t)i);
-        total += payloads[i].size;
-    }
+    for (size_t i = 0; i < hashes->count && status == WK_OK; i++)
+        payloads[i] = wk_archive_bytes_at(&view->payloads, i);
     if (status == WK_OK && hashes->count > 0)
         status =
             store->ops->put(store, view->name_space, hashes->at, payloads, hashes->count, &err);
@@ -274,12 +300,15 @@ void wk_dispatch_put_blocks(struct wk_dispatch_call *call) {
     struct wk_put_blocks_req_view view;
     struct wk_wire_error error;
     struct hashes hashes;
+    uint64_t bytes;
     if (!wk_put_blocks_req_decode(call->request->payload.bytes, &view, &error)) {
         fail_decode(call, &error);
         return;
     }
-    if (!check_pairs(call, &view) || !parse_hashes(call, &view.hashes, &hashes))
+    if (!check_pairs(call, &view) || !check_sizes(call, &view, &bytes) ||
+        !may(call, view.name_space, WK_ACCESS_WRITE, bytes) ||
+        !parse_hashes(call, &view.hashes, &hashes))
         return;
-    put_blocks(call, &view, &hashes);
+    put_blocks(call, &view, &hashes, bytes);
     hashes_free(&hashes);
 }

@@ -30,6 +30,10 @@ struct wk_dispatch_hold *wk_dispatch_hold_new(struct wk_dispatch_call *call, siz
 /* ERROR with a text. */
 void wk_dispatch_fail(struct wk_dispatch_call *call, const char *format, ...) WK_PRINTF(2, 3);
 
+/* False: the answer says that the session may not. */
+bool wk_dispatch_may(struct wk_dispatch_call *call, struct wk_span ns, struct wk_span key,
+                     enum wk_access access, uint64_t put_bytes);
+
 void wk_dispatch_lookup(struct wk_dispatch_call *call);
 void wk_dispatch_get_blocks(struct wk_dispatch_call *call);
 void wk_dispatch_put_blocks(struct wk_dispatch_call *call);

@@ -31,7 +31,12 @@ void wk_dispatch_put(struct wk_dispatch_call *call) {
     struct wk_error err;
     enum wk_status status;
     enum key_kind kind = key_kind(r->key, &hash, &tip);
-    if (kind == KEY_BLOCK)
+    if (!wk_dispatch_may(call, r->name_space, r->key, WK_ACCESS_WRITE, r->payload.bytes.size))
+        return;
+    if (r->payload.bytes.size > WK_PAYLOAD_BYTES_MAX)
+        status = wk_fail(&err, WK_TOO_LARGE, "the payload has %zu bytes; at most %u are allowed",
+                         r->payload.bytes.size, WK_PAYLOAD_BYTES_MAX);
+    else if (kind == KEY_BLOCK)
         status = store->ops->put(store, r->name_space, &hash, &r->payload.bytes, 1, &err);
     else if (kind == KEY_TAIL)
         status = store->ops->put_tail(store, r->name_space, tip, r->payload.bytes, &err);
@@ -51,6 +56,8 @@ void wk_dispatch_get(struct wk_dispatch_call *call) {
     struct wk_error err;
     enum wk_status status;
     enum key_kind kind = key_kind(r->key, &hash, &tip);
+    if (!wk_dispatch_may(call, r->name_space, r->key, WK_ACCESS_READ, 0))
+        return;
     struct wk_dispatch_hold *h = wk_dispatch_hold_new(call, 1);
     if (h == NULL)
         return;
@@ -86,6 +93,8 @@ void wk_dispatch_exists(struct wk_dispatch_call *call) {
     struct wk_error err;
     enum wk_status status = WK_MISS;
     wk_error_clear(&err);
+    if (!wk_dispatch_may(call, r->name_space, r->key, WK_ACCESS_READ, 0))
+        return;
     if (key_kind(r->key, &hash, &tip) == KEY_BLOCK) {
         status = store->ops->contains(store, r->name_space, &hash, 1, WK_FOREVER, &result, &err);
         if (status == WK_OK)

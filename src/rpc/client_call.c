@@ -239,6 +239,8 @@ enum wk_status wk_rpc_reply_status(const struct wk_rpc_client *c, const struct w
     size_t size = (size_t)wk_min_u64(r->message.size, sizeof shown - 1);
     wk_format(shown, sizeof shown, "%.*s", (int)size, (const char *)r->message.data);
     enum wk_status status = r->status == WK_REPLY_TOO_LARGE ? WK_TOO_LARGE : WK_UNAVAILABLE;
+    if (strncmp(shown, WK_RPC_DENIED_PREFIX, sizeof WK_RPC_DENIED_PREFIX - 1) == 0)
+        status = WK_DENIED;
     return wk_fail(err, status, "%s at the daemon at %s: %s", wk_op_name(r->op), c->config.at_text,
                    shown);
 }

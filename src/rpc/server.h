@@ -23,12 +23,13 @@
 #include "env/env.h"
 #include "rpc/transport.h"
 
-/* What is known of who asks. `identity` belongs to the service. */
+/* What is known of who asks. The identity is the service's to fill and to read. */
 struct wk_rpc_session {
     struct wk_env *env;
     enum wk_rpc_transport transport;
     char peer[WK_ADDRESS_BYTES_MAX]; /* "127.0.0.1:4711" */
-    const void *identity;            /* NULL until the service accepted a token */
+    bool identified;                 /* a token was accepted */
+    uint8_t identity[32];            /* its hash */
 };
 
 /*
@@ -63,7 +64,7 @@ struct wk_rpc_service {
     /* False: there is no such page. */
     bool (*page)(void *ctx, struct wk_rpc_session *session, struct wk_span path,
                  struct wk_rpc_page *page);
-    /* The token of an HTTP request, empty where there is none: sets session->identity, or to NULL.
+    /* The token of an HTTP request, empty where there is none: sets the session's identity.
      * Not OK: a call is answered with 401 and the text. TCP tokens come as requests (WK_OP_AUTH).
      */
     enum wk_status (*authenticate)(void *ctx, struct wk_rpc_session *session, struct wk_span token,

@@ -12,6 +12,7 @@
 static struct world world;
 static struct bucket bucket;
 static struct wk_backend *store;
+static struct wk_auth *auth;
 static struct wk_dispatch dispatch;
 static struct wk_rpc_server *server;
 static struct wk_backend *client;
@@ -88,7 +89,8 @@ static int set_up(void **state) {
     struct wk_store_config config = store_config(&bucket, BUCKET_CAPS);
     config.ram_bytes = 256 << 20;
     store = store_open(&world, &config);
-    dispatch = (struct wk_dispatch){&world.env, store};
+    assert_int_equal(wk_auth_open(&world.env, NULL, "kv/test", &auth, &err), WK_OK);
+    dispatch = (struct wk_dispatch){&world.env, store, auth};
     server_start(0);
     client = connect_client();
     return 0;
@@ -102,6 +104,7 @@ static int tear_down(void **state) {
         assert_int_equal(server_stop(5000), 0);
     client = NULL;
     store->ops->close(store);
+    wk_auth_close(auth);
     bucket_destroy(&bucket);
     assert_int_equal(world_live(&world), 0);
     return 0;
