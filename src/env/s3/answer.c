@@ -112,6 +112,11 @@ static enum wk_s3_stop ask_for_room(struct wk_s3_transfer *t) {
     return a->to != NULL ? WK_S3_GOES_ON : WK_S3_STOP_REFUSED;
 }
 
+static enum wk_s3_stop end_head(struct wk_s3_transfer *t) {
+    t->answer.whole_head = true;
+    return delivers(t) ? ask_for_room(t) : WK_S3_GOES_ON;
+}
+
 static size_t on_header(char *data, size_t unit, size_t count, void *arg) {
     struct wk_s3_transfer *t = arg;
     struct wk_s3_answer *a = &t->answer;
@@ -129,8 +134,8 @@ static size_t on_header(char *data, size_t unit, size_t count, void *arg) {
         begin_answer(a, line);
     else if (line.size > 0)
         take_header(a, line);
-    else if (delivers(t))
-        a->stop = ask_for_room(t);
+    else
+        a->stop = end_head(t);
     return a->stop == WK_S3_GOES_ON ? size : 0;
 }
 
@@ -268,7 +273,7 @@ static bool finish_good(struct wk_s3_transfer *t) {
 
 /* A whole answer, or one whose status decides whatever happened to its body. */
 static bool answered(const struct wk_s3_answer *a, CURLcode code) {
-    if (a->stop != WK_S3_GOES_ON || a->status < 200)
+    if (a->stop != WK_S3_GOES_ON || a->status < 200 || !a->whole_head)
         return false;
     if (code == CURLE_OK)
         return true;

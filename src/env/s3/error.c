@@ -119,8 +119,9 @@ static const struct {
     {"TooManyRequests", WK_OBJECT_THROTTLED, false},
     {"RequestTimeout", WK_OBJECT_TIMEOUT, false},
     {"IncompleteBody", WK_OBJECT_SERVER_ERROR, false},
-    {"BadDigest", WK_OBJECT_CORRUPT, false},
-    {"XAmzContentChecksumMismatch", WK_OBJECT_CORRUPT, false},
+    /* Other bytes arrived than were sent: they may arrive next time. */
+    {"BadDigest", WK_OBJECT_SERVER_ERROR, false},
+    {"XAmzContentChecksumMismatch", WK_OBJECT_SERVER_ERROR, false},
     {"QuotaExceeded", WK_OBJECT_NO_SPACE, false},
     {"XMinioAdminBucketQuotaExceeded", WK_OBJECT_NO_SPACE, false},
     {"XMinioStorageFull", WK_OBJECT_NO_SPACE, false},
@@ -322,8 +323,12 @@ void wk_s3_error_of_transport(struct wk_s3_transfer *t, CURLcode code) {
     if (code == CURLE_OPERATION_TIMEDOUT)
         wk_s3_error_set(t, WK_OBJECT_TIMEOUT, WK_TIMEOUT, "%s%s", words, sent_words(t));
     else if (code == CURLE_PARTIAL_FILE && a->to != NULL)
-        wk_s3_error_set(t, WK_OBJECT_CORRUPT, WK_CORRUPT, "the body ended after %llu of %llu bytes",
-                        (unsigned long long)a->received, (unsigned long long)a->length);
+        wk_s3_error_set(t, WK_OBJECT_SERVER_ERROR, WK_UNAVAILABLE,
+                        "the body ended after %llu of %llu bytes", (unsigned long long)a->received,
+                        (unsigned long long)a->length);
+    else if (a->status != 0 && !a->whole_head)
+        wk_s3_error_set(t, WK_OBJECT_SERVER_ERROR, WK_UNAVAILABLE,
+                        "the answer ended within its headers%s", sent_words(t));
     else if (code == CURLE_OUT_OF_MEMORY)
         wk_s3_error_set(t, WK_OBJECT_SERVER_ERROR, WK_NO_MEMORY, "no memory for a request");
     else if (is_of_tls(code))

@@ -68,6 +68,7 @@ struct wk_s3_answer {
     uint32_t status;
     enum wk_s3_stop stop;
     size_t header_bytes;
+    bool whole_head; /* the line that ends the headers came */
     bool has_length;
     bool bad_length; /* not a number, several that differ, or a transfer coding */
     uint64_t length;
