@@ -91,7 +91,7 @@ static int *take_slot(int client) {
 }
 
 static void accept_one(void) {
-    pthread_t thread;
+    pthread_t thread = 0;
     int one = 1;
     int client = accept(listener, NULL, NULL);
     if (client < 0)

@@ -50,7 +50,7 @@ void rig_proxy_start(struct rig_proxy *proxy) {
     int in[2];
     int out[2];
     char line[200] = "";
-    unsigned port;
+    unsigned port = 0;
     assert_int_equal(pipe2(in, O_CLOEXEC), 0);
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     fflush(stdout);
