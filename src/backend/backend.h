@@ -72,12 +72,16 @@ struct wk_backend_ops {
     /* Waits for write-behind. OK: none left. TIMEOUT: `*out_pending` are. */
     enum wk_status (*flush)(struct wk_backend *b, uint64_t deadline_ns, uint64_t *out_pending,
                             struct wk_error *err);
-    /* One JSON object. */
-    void (*stats_json)(struct wk_backend *b, struct wk_writer *to);
+    /* Numbers about itself, each with a name of [a-z0-9_]. */
+    void (*stats)(struct wk_backend *b, void (*each)(void *ctx, const char *name, uint64_t value),
+                  void *ctx);
     /* Unpins the OK ones among the results. Also after close, on any thread. */
     void (*release)(struct wk_backend *b, const struct wk_block_result *results, size_t count);
     void (*close)(struct wk_backend *b);
 };
+
+/* What stats tells, as one flat JSON object. Not thread-safe in `to`. */
+void wk_backend_stats_json(struct wk_backend *b, struct wk_writer *to);
 
 /* First member of every implementation. */
 struct wk_backend {

@@ -294,7 +294,7 @@ static enum wk_status write_stats(struct wmbt_kv_handle *handle, char *buf, size
     if (memory == NULL)
         return wk_fail(err, WK_NO_MEMORY, "no memory for the stats");
     struct wk_writer to = wk_writer(memory, WK_STATS_BYTES_MAX);
-    handle->backend->ops->stats_json(handle->backend, &to);
+    wk_backend_stats_json(handle->backend, &to);
     enum wk_status status = WK_OK;
     if (to.failed) {
         status = wk_fail(err, WK_INTERNAL, "the stats have more than %u bytes", WK_STATS_BYTES_MAX);

@@ -81,21 +81,18 @@ static enum wk_status client_flush(struct wk_backend *b, uint64_t deadline_ns,
     return WK_OK;
 }
 
-static void client_stats_json(struct wk_backend *b, struct wk_writer *to) {
+static void client_stats(struct wk_backend *b,
+                         void (*each)(void *ctx, const char *name, uint64_t value), void *ctx) {
     struct wk_rpc_client *c = wk_rpc_client_of(b);
-    char text[256];
     wk_lock(c->env, &c->mutex);
     uint32_t links = c->link_count;
     wk_unlock(c->env, &c->mutex);
     uint64_t bytes = wk_buffers_in_use(&c->buffers);
-    wk_format(text, sizeof text,
-              "{\"calls\":%llu,\"calls_repeated\":%llu,\"connects\":%llu,\"connections\":%u,"
-              "\"reply_bytes\":%llu}",
-              (unsigned long long)wk_atomic_load_u64(&c->calls, WK_RELAXED, "rpc.calls"),
-              (unsigned long long)wk_atomic_load_u64(&c->repeated, WK_RELAXED, "rpc.repeated"),
-              (unsigned long long)wk_atomic_load_u64(&c->connects, WK_RELAXED, "rpc.connects"),
-              links, (unsigned long long)bytes);
-    wk_write_text(to, text);
+    each(ctx, "calls", wk_atomic_load_u64(&c->calls, WK_RELAXED, "rpc.calls"));
+    each(ctx, "calls_repeated", wk_atomic_load_u64(&c->repeated, WK_RELAXED, "rpc.repeated"));
+    each(ctx, "connects", wk_atomic_load_u64(&c->connects, WK_RELAXED, "rpc.connects"));
+    each(ctx, "connections", links);
+    each(ctx, "reply_bytes", bytes);
 }
 
 static const struct wk_backend_ops client_ops = {
@@ -106,7 +103,7 @@ static const struct wk_backend_ops client_ops = {
     .get_tail = wk_rpc_client_get_tail,
     .put_tail = wk_rpc_client_put_tail,
     .flush = client_flush,
-    .stats_json = client_stats_json,
+    .stats = client_stats,
     .release = client_release,
     .close = client_close,
 };

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statistics as one flat JSON object of numbers. */
-#include "base/text.h"
+/* Statistics: numbers with a name each. */
 #include "store/store_impl.h"
 
-static void put_number(struct wk_writer *to, const char *name, uint64_t value) {
-    char text[96];
-    wk_format(text, sizeof text, "%s\"%s\":%llu", to->data[to->at - 1] == '{' ? "" : ",", name,
-              (unsigned long long)value);
-    wk_write_text(to, text);
+struct sink {
+    void (*each)(void *ctx, const char *name, uint64_t value);
+    void *ctx;
+};
+
+static void put_number(const struct sink *to, const char *name, uint64_t value) {
+    to->each(to->ctx, name, value);
 }
 
 static uint64_t read_counter(const wk_atomic_u64 *counter) {
     return wk_atomic_load_u64(counter, WK_RELAXED, "counters");
 }
 
-void wk_store_stats_json(struct wk_backend *b, struct wk_writer *to) {
+void wk_store_stats(struct wk_backend *b, void (*each)(void *ctx, const char *name, uint64_t value),
+                    void *ctx) {
+    const struct sink *to = &(struct sink){each, ctx};
     struct wk_store *s = wk_store_of(b);
     struct wk_arena_stats arena;
     struct wk_radix_stats radix;
     wk_arena_stats(&s->cache.arena, &arena);
     wk_radix_stats(s->radix, &radix);
-    wk_write_text(to, "{");
-    if (to->failed)
-        return;
 #define PUT_COUNTER(name) put_number(to, #name, read_counter(&s->counters.name));
     WK_COUNTER_MAP(PUT_COUNTER)
 #undef PUT_COUNTER
@@ -38,5 +38,4 @@ void wk_store_stats_json(struct wk_backend *b, struct wk_writer *to) {
     put_number(to, "index_present", radix.present);
     put_number(to, "index_memory_bytes", radix.memory_bytes);
     put_number(to, "namespaces", radix.spaces);
-    wk_write_text(to, "}");
 }

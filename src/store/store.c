@@ -292,7 +292,7 @@ static const struct wk_backend_ops store_ops = {
     .get_tail = wk_store_get_tail,
     .put_tail = wk_store_put_tail,
     .flush = store_flush,
-    .stats_json = wk_store_stats_json,
+    .stats = wk_store_stats,
     .release = store_release,
     .close = store_close,
 };

@@ -144,7 +144,8 @@ enum wk_status wk_store_get_tail(struct wk_backend *b, struct wk_span ns, struct
                                  struct wk_error *err);
 enum wk_status wk_store_put_tail(struct wk_backend *b, struct wk_span ns, struct wk_span tip,
                                  struct wk_span payload, struct wk_error *err);
-void wk_store_stats_json(struct wk_backend *b, struct wk_writer *to);
+void wk_store_stats(struct wk_backend *b, void (*each)(void *ctx, const char *name, uint64_t value),
+                    void *ctx);
 
 /* ---- background ---- */
 

@@ -177,12 +177,12 @@ static enum wk_status fake_flush(struct wk_backend *b, uint64_t deadline_ns, uin
     return fake_answer(err);
 }
 
-static void fake_stats(struct wk_backend *b, struct wk_writer *to) {
+static void fake_stats(struct wk_backend *b,
+                       void (*each)(void *ctx, const char *name, uint64_t value), void *ctx) {
     (void)b;
-    if (fake_store.stats_bytes == 0)
-        wk_write_text(to, "{\"blocks\":1}");
+    each(ctx, "blocks", 1);
     for (size_t i = 0; i < fake_store.stats_bytes; i++)
-        wk_write_u8(to, 'x');
+        each(ctx, "x", i);
 }
 
 static void fake_close(struct wk_backend *b) {
@@ -200,7 +200,7 @@ enum wk_status wk_store_open(struct wk_env *env, const struct wk_store_config *c
                                               .get_tail = fake_get_tail,
                                               .put_tail = fake_put_tail,
                                               .flush = fake_flush,
-                                              .stats_json = fake_stats,
+                                              .stats = fake_stats,
                                               .release = fake_release_results,
                                               .close = fake_close};
     (void)env;

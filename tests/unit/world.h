@@ -594,7 +594,7 @@ WORLD_UNUSED static struct wk_backend *store_open(struct world *w,
 WORLD_UNUSED static uint64_t stat_of(struct wk_backend *b, const char *name) {
     static char room[8192];
     struct wk_writer to = wk_writer(room, sizeof room - 1);
-    b->ops->stats_json(b, &to);
+    wk_backend_stats_json(b, &to);
     assert_false(to.failed);
     room[to.at] = '\0';
     char quoted[64];
