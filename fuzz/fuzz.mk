@@ -10,7 +10,7 @@
 # build-afl/TARGET is built with ASan and UBSan; build-afl/cmplog/TARGET is its CmpLog twin.
 
 FUZZ_SRC := $(wildcard src/base/*.c src/hash/*.c src/codec/*.c src/config/*.c) src/env/cpu.c \
-            src/env/dir/path.c
+            src/env/dir/path.c $(addprefix src/env/s3/,list_xml.c xml.c url.c)
 FUZZ_MODEL_SRC := $(wildcard fuzz/model_*.c)
 # "target:source" of each line of the table.
 FUZZ_PAIRS := $(shell awk -F'[^a-z0-9_]+' '/^TARGET/ { print $$2 ":" $$3 }' fuzz/targets.def)
@@ -111,8 +111,7 @@ fuzz: $(if $(TARGET),build-afl/$(TARGET) build-afl/cmplog/$(TARGET)) ## fuzzes T
 fuzz-corpus: $(FUZZ_TARGETS:%=build-afl/%) ## minimises seeds, corpus and findings into the corpus
 	$(Q)scripts/fuzz corpus $(TARGET)
 fuzz-plants: fuzz-build ## builds each planted bug in; its harness must find it
-	$(Q)SECONDS_EACH='$(or $(SECONDS),60)' \
-	    FUZZ_COMPILE='AFL_USE_ASAN=1 AFL_USE_UBSAN=1 $(AFL_CC) $(FUZZ_CPPFLAGS) $(FUZZ_BASE_FLAGS) -O2' \
+	$(Q)FUZZ_COMPILE='AFL_USE_ASAN=1 AFL_USE_UBSAN=1 $(AFL_CC) $(FUZZ_CPPFLAGS) $(FUZZ_BASE_FLAGS) -O2' \
 	    FUZZ_OBJECTS='build-afl/obj/fuzz/driver.o build-afl/obj/fuzz/replay.o build-afl/obj/libfuzzed.a' \
 	    FUZZ_LIBS='$(FUZZ_LIBS)' scripts/fuzz plants $(PLANTS)
 

@@ -171,4 +171,47 @@ void model_rkyv_free(struct model_value values[MODEL_FIELDS_MAX]);
 uint8_t *model_rkyv_write(const struct model_type *type,
                           const struct model_value values[MODEL_FIELDS_MAX], size_t *size);
 
+/* ---- model_http.c ---- */
+
+/* UNSURE: nothing forbids it, but parser libraries may refuse it. */
+enum model_http { MODEL_HTTP_MORE, MODEL_HTTP_GOOD, MODEL_HTTP_REFUSED, MODEL_HTTP_UNSURE };
+
+/* Of a head that is not refused. Spans are views; method and target are empty where the first line
+ * is not of the plain form. */
+struct model_head {
+    size_t head_bytes;
+    struct wk_span method;
+    struct wk_span target;
+    unsigned status;
+    bool has_content_length;
+    uint64_t content_length;
+    bool chunked;
+    bool keep_alive;
+    bool has_expect;
+    bool has_authorization;
+    struct wk_span authorization;
+};
+
+enum model_http model_http_read(struct wk_span bytes, bool is_request, struct model_head *out);
+
+/* ---- model_list.c ---- */
+
+struct model_entry {
+    uint8_t *key; /* malloc */
+    size_t key_size;
+    uint64_t size_bytes;
+};
+
+struct model_page {
+    bool good;
+    bool truncated;
+    size_t left_out;
+    size_t count;
+    struct model_entry *entries; /* malloc */
+};
+
+/* The page as a tree, and what it lists below `prefix`. To be freed in any case. */
+void model_list_read(struct wk_span xml, const char *prefix, struct model_page *out);
+void model_list_free(struct model_page *page);
+
 #endif

@@ -24,6 +24,11 @@ MESSAGES = {
     "PutKvBlocksBatchReq": "put_blocks_req",
     "PutKvBlocksBatchResp": "put_blocks_resp",
 }
+OPS = {
+    "lookup_req": (11, b"WMBT_LBP_REQ"),
+    "get_blocks_req": (12, b"WMBT_GBB_REQ"),
+    "put_blocks_req": (13, b"WMBT_PBB_REQ"),
+}
 HASH = "0123456789abcdef" * 4
 
 top = sys.argv[1]
@@ -68,18 +73,29 @@ def envelope(body):
     return b"WMBT" + struct.pack("<III", 1, crc32c(body), len(body)) + body
 
 
+def request(op, payload):
+    """The archive of a wire request with short texts."""
+    pad = -len(payload) % 8
+    root = len(payload) + pad
+    return (payload + bytes(pad) + struct.pack("<QB3x", 7, op) + b"ns".ljust(8, b"\xff") +
+            b"key".ljust(8, b"\xff") + struct.pack("<iI4x", -(root + 28), len(payload)))
+
+
 def messages():
-    for name in ("rkyv.txt", "rkyv-vectors.txt", "messages.txt"):
-        for fields in lines(name):
-            target = MESSAGES.get(fields[0].lstrip("!"))
-            if target is None:
-                continue
-            data = unhex(fields[4] if fields[0].startswith("!") else fields[2])
-            if len(data) > 1024:
-                continue
-            seed(target, data)
-            if target.startswith("wire") and not fields[0].startswith("!"):
-                seed("envelope", envelope(data))
+    for fields in lines("rkyv-vectors.txt"):
+        target = MESSAGES[fields[0].lstrip("!")]
+        data = unhex(fields[4] if fields[0].startswith("!") else fields[2])
+        if len(data) > 1024:
+            continue
+        seed(target, data)
+        if fields[0].startswith("!"):
+            continue
+        if target.startswith("wire"):
+            seed("envelope", envelope(data))
+        if target == "wire_request":
+            seed("frame", envelope(data))
+        elif target in OPS and len(data) < 400:
+            seed("frame", envelope(request(OPS[target][0], OPS[target][1].ljust(16, b"\0") + data)))
     for data in (b"", b"x", b"123456789"):
         seed("envelope", envelope(data))
     seed("envelope", envelope(b"x")[:-1])
@@ -91,6 +107,8 @@ def batches():
         data = unhex(fields[2])
         if fields[0] in ("key", "bytes") and len(data) <= 1024:
             seed(fields[0] + "_batch", data)
+        if fields[0] == "key" and len(data) <= 200:
+            seed("frame", envelope(request(9, data)))
 
 
 def manifests():
@@ -99,10 +117,17 @@ def manifests():
             seed("manifest", unhex(fields[2]))
 
 
+def unescape(text):
+    """Text of tests/vectors/http.txt: bytes with the escapes \\r \\n \\t \\\\ \\xNN."""
+    return re.sub(rb"\\(x..|.)", lambda m: bytes.fromhex(m[1][1:].decode()) if m[1][:1] == b"x"
+                  else {b"r": b"\r", b"n": b"\n", b"t": b"\t"}.get(m[1], m[1]),
+                  text.encode("latin-1"))
+
+
 def http_heads():
-    for fields in lines("http-heads.txt"):
+    for fields in lines("http.txt"):
         if fields[0] in ("request", "response"):
-            seed("http_%s_head" % fields[0], unhex(fields[2]))
+            seed("http_%s_head" % fields[0], unescape(fields[2]))
 
 
 def bodies():
@@ -167,5 +192,20 @@ def object_keys():
         seed("object_key_path", key)
 
 
-for write in (messages, batches, manifests, http_heads, bodies, addresses, settings, object_keys):
+def list_pages():
+    for keys in ([], ["kv/a", "kv/b/c", "other"], ["kv/%20+%C3%A9"]):
+        entries = "".join(
+            "<Contents><Key>%s</Key><LastModified>2026-11-21T12:08:48.836Z</LastModified>"
+            "<ETag>&quot;0a&quot;</ETag><Size>%d</Size></Contents>" % (key, len(key))
+            for key in keys)
+        for tail in ("", "<EncodingType>url</EncodingType>", "<IsTruncated>true</IsTruncated>",
+                     "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"):
+            seed("list_xml", "<?xml version=\"1.0\"?><ListBucketResult>%s%s</ListBucketResult>"
+                 % (entries, tail))
+    seed("list_xml", "<Error><Code>NoSuchBucket</Code></Error>")
+    seed("list_xml", "a b\nc%\n" + "x" * 1021 + "\n\n")
+
+
+for write in (messages, batches, manifests, http_heads, bodies, addresses, settings, object_keys,
+              list_pages):
     write()

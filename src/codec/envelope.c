@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/envelope.h"
 
+#include "base/mark.h"
 #include "base/reader.h"
 #include "hash/crc32c.h"
 
@@ -39,7 +40,7 @@ bool wk_envelope_header_decode(struct wk_span header, uint32_t body_max,
                                         .got = version};
         return false;
     }
-    if (body_bytes > body_max) {
+    if (WK_PLANTED(111) ? body_bytes >= body_max : body_bytes > body_max) {
         *error = (struct wk_wire_error){.kind = WK_WIRE_TOO_LARGE,
                                         .what = WHAT,
                                         .needed = body_max,
@@ -53,7 +54,7 @@ bool wk_envelope_header_decode(struct wk_span header, uint32_t body_max,
 
 static bool size_fits(const struct wk_envelope_header *header, uint64_t body_bytes,
                       struct wk_wire_error *error) {
-    if (header->body_bytes == body_bytes)
+    if (header->body_bytes == body_bytes || (WK_PLANTED(120) && header->body_bytes < body_bytes))
         return true;
     *error = (struct wk_wire_error){.kind = WK_WIRE_BODY_LENGTH_MISMATCH,
                                     .what = WHAT,

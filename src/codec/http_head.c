@@ -2,6 +2,7 @@
 #include "codec/http_head.h"
 
 #include "base/limits.h"
+#include "base/mark.h"
 #include "base/num.h"
 #include "base/text.h"
 #include "codec/http_tokens.h"
@@ -180,7 +181,7 @@ static bool list_has(struct wk_span list, const char *wanted) {
 
 /* False when there was one already. */
 static bool take_once(struct wk_span *field, struct wk_span value) {
-    if (field->data != NULL)
+    if (field->data != NULL && !WK_PLANTED(121))
         return false;
     *field = value;
     return true;
@@ -235,6 +236,8 @@ static enum wk_http_progress read_length(struct wk_span head, const struct frami
 
 /* HTTP/1.1 stays open unless told otherwise, HTTP/1.0 closes unless told otherwise. */
 static bool stays_open(const struct framing *f, const struct wk_http_tokens *tokens) {
+    if (WK_PLANTED(122) && f->keep_alive)
+        return true;
     return !f->close && (f->keep_alive || tokens->minor >= 1);
 }
 

@@ -7,6 +7,7 @@
 #include "codec/messages.h"
 
 #include "base/limits.h"
+#include "base/mark.h"
 #include "codec/archive_check.h"
 #include "codec/batch_read.h"
 #include "codec/message_layout.h"
@@ -76,7 +77,8 @@ bool wk_wire_request_archive_decode(struct wk_span archive, uint32_t base,
     struct wk_archive_cursor c;
     int64_t root;
     if (!begin(&c, archive, base, REQUEST_BYTES, REQUEST_ALIGN, &root) ||
-        !wk_archive_check_text(&c, root + REQUEST_NAMESPACE_AT, root) ||
+        !wk_archive_check_text(&c, root + (WK_PLANTED(112) ? REQUEST_KEY_AT : REQUEST_NAMESPACE_AT),
+                               root) ||
         !wk_archive_check_text(&c, root + REQUEST_KEY_AT, root) ||
         !wk_archive_check_bytes(&c, root + REQUEST_PAYLOAD_AT, root))
         return refuse(&c, REQUEST_NAME, archive, error);
@@ -94,7 +96,7 @@ bool wk_wire_response_archive_decode(struct wk_span archive, uint32_t base,
     int64_t root;
     if (!begin(&c, archive, base, RESPONSE_BYTES, RESPONSE_ALIGN, &root) ||
         !wk_archive_check_bytes(&c, root + RESPONSE_PAYLOAD_AT, root) ||
-        !wk_archive_check_text(&c, root + RESPONSE_MESSAGE_AT, root))
+        !wk_archive_check_text(&c, root + RESPONSE_MESSAGE_AT, root + (WK_PLANTED(113) ? 8 : 0)))
         return refuse(&c, RESPONSE_NAME, archive, error);
     out->id = wk_archive_u64(archive.data + root + RESPONSE_ID_AT);
     out->status = archive.data[root + RESPONSE_STATUS_AT];
@@ -112,7 +114,7 @@ static bool decode_hashes_req(struct wk_span archive, uint32_t base, const char 
     int64_t root;
     if (!begin(&c, archive, base, HASHES_REQ_BYTES, HASHES_REQ_ALIGN, &root) ||
         !wk_archive_check_text(&c, root + HASHES_REQ_NAMESPACE_AT, root) ||
-        !wk_archive_check_texts(&c, root + HASHES_REQ_HASHES_AT, root))
+        !(WK_PLANTED(114) || wk_archive_check_texts(&c, root + HASHES_REQ_HASHES_AT, root)))
         return refuse(&c, what, archive, error);
     out->name_space = wk_archive_text(archive.data, root + HASHES_REQ_NAMESPACE_AT);
     out->hashes = wk_archive_list(archive.data, root + HASHES_REQ_HASHES_AT);
@@ -126,7 +128,7 @@ bool wk_lookup_req_archive_decode(struct wk_span archive, uint32_t base,
 
 bool wk_get_blocks_req_archive_decode(struct wk_span archive, uint32_t base,
                                       struct wk_hashes_req_view *out, struct wk_wire_error *error) {
-    return decode_hashes_req(archive, base, GET_REQ_NAME, out, error);
+    return decode_hashes_req(archive, WK_PLANTED(116) ? 0 : base, GET_REQ_NAME, out, error);
 }
 
 bool wk_lookup_req_decode(struct wk_span payload, struct wk_hashes_req_view *out,
@@ -154,6 +156,8 @@ bool wk_lookup_resp_archive_decode(struct wk_span archive, uint32_t base,
         !check_text_option(&c, root + LOOKUP_RESP_ERROR_AT, root))
         return refuse(&c, LOOKUP_RESP_NAME, archive, error);
     out->matched_count = wk_archive_u32(archive.data + root + LOOKUP_RESP_COUNT_AT);
+    if (WK_PLANTED(115))
+        out->matched_count = (uint16_t)out->matched_count;
     out->error = text_option(archive.data, root + LOOKUP_RESP_ERROR_AT);
     return true;
 }
@@ -175,7 +179,8 @@ bool wk_get_blocks_resp_archive_decode(struct wk_span archive, uint32_t base,
     int64_t root;
     if (!begin(&c, archive, base, GET_RESP_BYTES, GET_RESP_ALIGN, &root) ||
         !check_list_option(&c, root + GET_RESP_PAYLOADS_AT, root) ||
-        !check_text_option(&c, root + GET_RESP_ERROR_AT, root))
+        (!(WK_PLANTED(117) && archive.data[root] == 0) &&
+         !check_text_option(&c, root + GET_RESP_ERROR_AT, root)))
         return refuse(&c, GET_RESP_NAME, archive, error);
     out->hit = archive.data[root + GET_RESP_PAYLOADS_AT] == 1;
     out->payloads = (struct wk_archive_list){NULL, 0, 0};
@@ -204,7 +209,8 @@ bool wk_put_blocks_req_archive_decode(struct wk_span archive, uint32_t base,
     if (!begin(&c, archive, base, PUT_REQ_BYTES, PUT_REQ_ALIGN, &root) ||
         !wk_archive_check_text(&c, root + PUT_REQ_NAMESPACE_AT, root) ||
         !wk_archive_check_texts(&c, root + PUT_REQ_HASHES_AT, root) ||
-        !wk_archive_check_byte_strings(&c, root + PUT_REQ_PAYLOADS_AT, root))
+        !wk_archive_check_byte_strings(&c, root + PUT_REQ_PAYLOADS_AT,
+                                       root + (WK_PLANTED(118) ? 8 : 0)))
         return refuse(&c, PUT_REQ_NAME, archive, error);
     out->name_space = wk_archive_text(archive.data, root + PUT_REQ_NAMESPACE_AT);
     out->hashes = wk_archive_list(archive.data, root + PUT_REQ_HASHES_AT);
@@ -226,7 +232,7 @@ bool wk_put_blocks_resp_archive_decode(struct wk_span archive, uint32_t base,
                                        struct wk_wire_error *error) {
     struct wk_archive_cursor c;
     int64_t root;
-    if (!begin(&c, archive, base, PUT_RESP_BYTES, PUT_RESP_ALIGN, &root) ||
+    if (!begin(&c, archive, base, PUT_RESP_BYTES, WK_PLANTED(119) ? 4 : PUT_RESP_ALIGN, &root) ||
         !check_text_option(&c, root + PUT_RESP_ERROR_AT, root))
         return refuse(&c, PUT_RESP_NAME, archive, error);
     out->total_bytes = wk_archive_u64(archive.data + root + PUT_RESP_TOTAL_AT);

@@ -5,6 +5,7 @@
  */
 #include "env/s3/list_xml.h"
 
+#include "base/mark.h"
 #include "base/text.h"
 #include "env/s3/url.h"
 #include "env/s3/xml.h"
@@ -100,7 +101,8 @@ static bool end_entry(struct entries *e) {
                 memcmp(e->key, e->prefix.data, e->prefix.size) == 0;
     if (!ours) {
         page->left_out++;
-        begin_entry(e);
+        if (!WK_PLANTED(123))
+            begin_entry(e);
         return true;
     }
     page->entries++;
