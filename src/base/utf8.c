@@ -55,10 +55,8 @@ size_t wk_utf8_sequence(struct wk_span text, size_t at) {
 /* The first place from `at` on where fewer than ASCII_STEP bytes of plain ASCII follow. */
 static size_t skip_ascii(struct wk_span text, size_t at) {
     while (text.size - at >= ASCII_STEP) {
-        unsigned seen = 0;
-        for (size_t i = 0; i < ASCII_STEP; i++)
-            seen |= text.data[at + i];
-        if (seen >= 0x80)
+        const uint8_t *b = text.data + at;
+        if ((b[0] | b[1] | b[2] | b[3] | b[4] | b[5] | b[6] | b[7]) >= 0x80)
             break;
         at += ASCII_STEP;
     }

@@ -15,8 +15,12 @@ static uint64_t position(const struct wk_archive_writer *w) {
 
 static void put(struct wk_archive_writer *w, uint64_t value, size_t size) {
     uint8_t bytes[8];
-    struct wk_writer b = wk_writer(bytes, sizeof bytes);
-    wk_write_u64le(&b, value);
+    if (wk_iov_is_measuring(w->to)) {
+        wk_iov_zeros(w->to, size);
+        return;
+    }
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(value >> (8 * i));
     wk_iov_copy(w->to, wk_span(bytes, size));
 }
 
@@ -50,25 +54,21 @@ static uint32_t offset_to(const struct wk_archive_writer *w, uint64_t at) {
 }
 
 void wk_archive_put_text_cell(struct wk_archive_writer *w, uint64_t at, struct wk_span text) {
-    uint8_t cell[WK_ARCHIVE_CELL_BYTES];
-    memset(cell, WK_ARCHIVE_FILLER, sizeof cell);
     if (text.size > WK_ARCHIVE_INLINE_MAX) {
         uint32_t size = (uint32_t)text.size;
-        struct wk_writer c = wk_writer(cell, sizeof cell);
-        wk_write_u32le(&c, size >> 6 << 8 | 0x80 | (size & 0x3f));
-        wk_write_u32le(&c, offset_to(w, at));
-    } else if (text.size > 0) {
-        memcpy(cell, text.data, text.size);
+        uint32_t word = size >> 6 << 8 | 0x80 | (size & 0x3f);
+        put(w, (uint64_t)offset_to(w, at) << 32 | word, WK_ARCHIVE_CELL_BYTES);
+        return;
     }
+    uint8_t cell[WK_ARCHIVE_CELL_BYTES];
+    memset(cell, WK_ARCHIVE_FILLER, sizeof cell);
+    if (text.size > 0)
+        memcpy(cell, text.data, text.size);
     wk_iov_copy(w->to, wk_span(cell, sizeof cell));
 }
 
 void wk_archive_put_list_cell(struct wk_archive_writer *w, uint64_t at, uint64_t count) {
-    uint8_t cell[WK_ARCHIVE_CELL_BYTES];
-    struct wk_writer c = wk_writer(cell, sizeof cell);
-    wk_write_u32le(&c, offset_to(w, at));
-    wk_write_u32le(&c, (uint32_t)count);
-    wk_iov_copy(w->to, wk_span(cell, sizeof cell));
+    put(w, count << 32 | offset_to(w, at), WK_ARCHIVE_CELL_BYTES);
 }
 
 /* ---- out of line ---- */

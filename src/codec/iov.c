@@ -13,16 +13,12 @@ struct wk_iov wk_iov_measuring(void) {
     return wk_iov(NULL, SIZE_MAX, NULL, SIZE_MAX);
 }
 
-static bool is_measuring(const struct wk_iov *iov) {
-    return iov->pieces == NULL;
-}
-
 /* Room was asked for before; a list that is full all the same takes no more and keeps its CRC of
  * what is there. */
 static void add_piece(struct wk_iov *iov, struct wk_span bytes) {
     if (iov->count == iov->capacity)
         return;
-    if (!is_measuring(iov))
+    if (!wk_iov_is_measuring(iov))
         iov->pieces[iov->count] = bytes;
     iov->count++;
 }
@@ -32,7 +28,7 @@ static void close_run(struct wk_iov *iov) {
     if (size == 0)
         return;
     struct wk_span run = wk_span(NULL, size);
-    if (!is_measuring(iov)) {
+    if (!wk_iov_is_measuring(iov)) {
         run.data = iov->scratch.data + iov->run_at;
         iov->crc32c = wk_crc32c_extend(iov->crc32c, run.data, run.size);
     }
@@ -41,7 +37,7 @@ static void close_run(struct wk_iov *iov) {
 }
 
 void wk_iov_copy(struct wk_iov *iov, struct wk_span bytes) {
-    if (is_measuring(iov))
+    if (wk_iov_is_measuring(iov))
         iov->scratch.at += bytes.size;
     else
         wk_write_span(&iov->scratch, bytes);
@@ -49,7 +45,7 @@ void wk_iov_copy(struct wk_iov *iov, struct wk_span bytes) {
 }
 
 void wk_iov_zeros(struct wk_iov *iov, size_t count) {
-    if (is_measuring(iov))
+    if (wk_iov_is_measuring(iov))
         iov->scratch.at += count;
     else
         wk_write_zeros(&iov->scratch, count);
@@ -65,7 +61,7 @@ void wk_iov_add(struct wk_iov *iov, const struct wk_payload *payload) {
     close_run(iov);
     add_piece(iov, bytes);
     iov->total_bytes = wk_add_u64_clamped(iov->total_bytes, bytes.size);
-    if (is_measuring(iov))
+    if (wk_iov_is_measuring(iov))
         return;
     if (payload->crc_known)
         iov->crc32c = wk_crc32c_combine(iov->crc32c, payload->crc32c, bytes.size);

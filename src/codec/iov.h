@@ -58,6 +58,10 @@ struct wk_iov_need {
 struct wk_iov wk_iov(struct wk_span *pieces, size_t capacity, void *scratch, size_t scratch_bytes);
 struct wk_iov wk_iov_measuring(void);
 
+static inline bool wk_iov_is_measuring(const struct wk_iov *iov) {
+    return iov->pieces == NULL;
+}
+
 /* ---- adding; the caller has seen wk_iov_has_room say true ---- */
 
 /* Copies into scratch. */
