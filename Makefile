@@ -172,6 +172,9 @@ $(B)/bench/crc32c: CPPFLAGS += -DWK_BENCH_ISAL
 $(B)/bench/crc32c: BENCH_LIBS += -lisal
 endif
 
+# Counts the bytes that are summed.
+$(B)/bench/codec: BENCH_LIBS += -Wl,--wrap=wk_crc32c_extend
+
 $(B)/bench/%: bench/%.c $(B)/obj/libinternal.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
