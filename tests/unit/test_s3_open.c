@@ -148,6 +148,7 @@ static void a_missing_bucket_is_made_only_when_that_is_wanted(void **state) {
         assert_contains(log_text, "s3.bucket_created");
         const struct server_request *r = server_request(&server, 1);
         assert_contains(r->head, "PUT /bkt HTTP/1.1");
+        assert_true(server_has(r, "content-type", "application/xml"));
         if (local)
             assert_int_equal(r->body_size, 0);
         else

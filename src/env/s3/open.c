@@ -17,7 +17,7 @@
 #include "env/s3/url.h"
 
 #define OPEN_TRIES      3u
-#define OPEN_TRY_NS     (10ull * WK_NS_PER_S)
+#define OPEN_NS         (15ull * WK_NS_PER_S) /* all questions together */
 #define OPEN_PAUSE_NS   (200ull * WK_NS_PER_MS)
 #define OPEN_PAGE_BYTES (64u * 1024)
 
@@ -123,6 +123,7 @@ struct probe {
     struct wk_s3_store *store;
     const struct wk_objects_config *config;
     struct wk_s3_page page;
+    uint64_t deadline_ns;
     bool found;
     char key[WK_OBJECT_KEY_BYTES_MAX + 1];
 };
@@ -133,24 +134,23 @@ static bool retryable(enum wk_object_class class) {
 }
 
 /* Pauses, and says whether there is another try. */
-static bool again(const struct wk_s3_store *s, enum wk_object_class class, uint32_t tries) {
-    if (!retryable(class) || tries >= OPEN_TRIES)
+static bool again(const struct probe *p, enum wk_object_class class, uint32_t tries) {
+    struct wk_env *env = p->store->env;
+    uint64_t next = wk_now_ns(env) + OPEN_PAUSE_NS * tries;
+    if (!retryable(class) || tries >= OPEN_TRIES || next >= p->deadline_ns)
         return false;
-    uint64_t now = wk_now_ns(s->env);
-    s->env->clock->sleep_until(s->env, now + OPEN_PAUSE_NS * tries);
+    env->clock->sleep_until(env, next);
     return true;
 }
 
 static enum wk_object_class list_one(struct probe *p, struct wk_error *err) {
-    struct wk_s3_store *s = p->store;
     enum wk_object_class class;
     uint32_t tries = 0;
     do {
-        uint64_t deadline = wk_now_ns(s->env) + OPEN_TRY_NS;
-        class = wk_s3_ask_list(s, text_or_empty(p->config->prefix), "", 1, &p->page, deadline, NULL,
-                               err);
+        class = wk_s3_ask_list(p->store, text_or_empty(p->config->prefix), "", 1, &p->page,
+                               p->deadline_ns, NULL, err);
         tries++;
-    } while (again(s, class, tries));
+    } while (again(p, class, tries));
     return class;
 }
 
@@ -171,11 +171,11 @@ static enum wk_object_class create_bucket(struct probe *p, struct wk_error *err)
     enum wk_object_class class;
     uint32_t tries = 0;
     do {
-        class = wk_s3_ask(s, &request, "", &p->page, wk_now_ns(s->env) + OPEN_TRY_NS, NULL, err);
+        class = wk_s3_ask(s, &request, "", &p->page, p->deadline_ns, NULL, err);
         if (strcmp(p->page.code, "BucketAlreadyOwnedByYou") == 0)
             return WK_OBJECT_OK; /* somebody was faster */
         tries++;
-    } while (again(s, class, tries));
+    } while (again(p, class, tries));
     const struct wk_log_field field = {"bucket", p->config->bucket, 0};
     if (class == WK_OBJECT_OK)
         s->env->log->event(s->env, WK_LOG_WARN, "s3.bucket_created", &field, 1);
@@ -194,8 +194,7 @@ static bool head_shows_checksum(struct probe *p) {
     struct wk_s3_store *s = p->store;
     const struct wk_object_request request = {.verb = WK_OBJECT_HEAD, .key = p->key};
     struct wk_object_result result;
-    s->objects.ops->batch(&s->objects, &request, &result, 1, 1, wk_now_ns(s->env) + OPEN_TRY_NS,
-                          NULL);
+    s->objects.ops->batch(&s->objects, &request, &result, 1, 1, p->deadline_ns, NULL);
     return result.class == WK_OBJECT_OK && result.has_crc32c;
 }
 
@@ -281,6 +280,7 @@ static enum wk_status check_store(struct wk_s3_store *s, const struct wk_objects
         memset(p, 0, sizeof *p);
         p->store = s;
         p->config = config;
+        p->deadline_ns = wk_now_ns(s->env) + OPEN_NS;
         p->page.data = bytes;
         p->page.capacity = OPEN_PAGE_BYTES;
         status = examine(p, err);

@@ -70,15 +70,19 @@ static bool add_headers(struct wk_s3_transfer *t, const struct wk_s3_keys *keys)
     const struct wk_object_request *r = t->request;
     bool puts = r->verb == WK_OBJECT_PUT;
     bool reads = r->verb == WK_OBJECT_GET || r->verb == WK_OBJECT_HEAD;
+    bool bucket = t->call->kind == WK_S3_BUCKET;
     bool ok = add_header(t, "x-amz-content-sha256", "UNSIGNED-PAYLOAD");
     if (keys->session_token[0] != 0)
         ok = ok && add_header(t, "x-amz-security-token", keys->session_token);
-    if (t->call->kind == WK_S3_BUCKET)
+    if (puts) /* always: libcurl would name one of its own, and not sign it */
+        ok = ok &&
+             add_header(t, "content-type", bucket ? "application/xml" : "application/octet-stream");
+    if (bucket)
         return ok;
     if (reads)
         ok = ok && add_header(t, "x-amz-checksum-mode", "ENABLED");
     if (puts)
-        ok = ok && add_header(t, "content-type", "application/octet-stream") && add_checksum(t);
+        ok = ok && add_checksum(t);
     if (r->if_absent)
         ok = ok && add_header(t, "if-none-match", "*");
     return ok && add_etag(t, "if-match", r->if_match) &&
@@ -136,15 +140,20 @@ static void set_verb(struct wk_s3_transfer *t) {
         curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "DELETE");
         break;
     case WK_OBJECT_PUT:
-        curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->body_size);
+        /*
+         * A POST by another name: unlike an upload it says "Expect: 100-continue" above 1 MiB only.
+         * The header that would take it away is no way out, libcurl 7.88 signs it. Where it is
+         * said, the body follows without a wait.
+         */
+        curl_easy_setopt(e, CURLOPT_POST, 1L);
+        curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, "PUT");
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body_size);
+        curl_easy_setopt(e, CURLOPT_EXPECT_100_TIMEOUT_MS, 0L);
         curl_easy_setopt(e, CURLOPT_READFUNCTION, read_body);
         curl_easy_setopt(e, CURLOPT_READDATA, t);
         curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, seek_body);
         curl_easy_setopt(e, CURLOPT_SEEKDATA, t);
         curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)WK_S3_BUFFER_BYTES);
-        /* libcurl says "Expect: 100-continue", and would sign a header that takes it away. */
-        curl_easy_setopt(e, CURLOPT_EXPECT_100_TIMEOUT_MS, 0L);
         break;
     }
     /* Nothing of these can go back, so they must not meet a connection that dies of age. */
@@ -161,7 +170,9 @@ static void set_limits(struct wk_s3_transfer *t) {
     curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)(WK_PROGRESS_BASE_NS / WK_NS_PER_S));
     if (deadline == WK_FOREVER)
         return;
-    uint64_t left_ms = deadline > now ? (deadline - now + WK_NS_PER_MS - 1) / WK_NS_PER_MS : 1;
+    /* One more, because libcurl may be early by its rounding: the next request of the call would
+     * then be sent with no time left. */
+    uint64_t left_ms = deadline > now ? (deadline - now) / WK_NS_PER_MS + 2 : 1;
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)wk_min_u64(left_ms, INT32_MAX));
 }
 

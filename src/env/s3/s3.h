@@ -20,9 +20,9 @@
 
 /*
  * Uses everything of the config but `callbacks` and `threads`; copies what it keeps. Asks the store
- * for one key at most two times over: an endpoint that cannot be reached is WK_UNAVAILABLE after
- * about 15 seconds at most. WK_DENIED: the credentials. WK_INVALID: the bucket, the region, or
- * something that is no S3 store. Writes nothing, but for a bucket that is missing and may be made.
+ * a few questions, for 15 seconds at most. WK_UNAVAILABLE: it cannot be reached. WK_DENIED: the
+ * credentials. WK_INVALID: the bucket, the region, or something that is no S3 store. Writes
+ * nothing, but for a bucket that is missing and may be made.
  *
  * Close it with ops->close; that waits for its requests and its thread.
  */
