@@ -41,12 +41,13 @@ test-run: conformance
 
 # ---- generated pages --------------------------------------------------------------------------
 
-$(B)/scripts/print-settings: scripts/print-settings.c $(B)/obj/libinternal.a
+$(B)/scripts/print-docs: scripts/print-docs.c $(B)/obj/libinternal.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $< -o $@ $(LDFLAGS) $(B)/obj/libinternal.a $(LIBS)
 
 .PHONY: docs
-docs: $(B)/scripts/print-settings ## writes the pages that come from tables
-	$(Q)$< page > specs/0008-settings.md
+docs: $(B)/scripts/print-docs ## writes the pages that come from tables
+	$(Q)$< settings > specs/0008-settings.md
 	$(Q)$< sample > examples/wombatkv.env.sample
+	$(Q)$< metrics > specs/0021-metrics.md

@@ -99,8 +99,10 @@ void wk_dispatch_serve(void *ctx, struct wk_rpc_session *session,
                        const struct wk_wire_request *request, struct wk_rpc_answer *answer) {
     struct wk_dispatch_call call = {ctx, session, request, answer};
     const struct operation *operation = find(request->op);
+    uint64_t begun_ns = wk_metrics_begin(call.d->metrics);
     if (operation != NULL)
         operation->run(&call);
     else
         wk_dispatch_fail(&call, "unknown op %u", request->op);
+    wk_metrics_end(call.d->metrics, begun_ns, request->op, answer->status);
 }

@@ -15,11 +15,13 @@
 
 #include "backend/backend.h"
 #include "daemon/auth.h"
+#include "daemon/metrics.h"
 
 struct wk_dispatch {
     struct wk_env *env;
     struct wk_backend *store;
     struct wk_auth *auth;
+    struct wk_metrics *metrics;
 };
 
 /* wk_rpc_service.serve; `ctx` is a struct wk_dispatch. */

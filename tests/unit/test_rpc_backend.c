@@ -13,6 +13,7 @@ static struct world world;
 static struct bucket bucket;
 static struct wk_backend *store;
 static struct wk_auth *auth;
+static struct wk_metrics metrics;
 static struct wk_dispatch dispatch;
 static struct wk_rpc_server *server;
 static struct wk_backend *client;
@@ -90,7 +91,8 @@ static int set_up(void **state) {
     config.ram_bytes = 256 << 20;
     store = store_open(&world, &config);
     assert_int_equal(wk_auth_open(&world.env, NULL, "kv/test", &auth, &err), WK_OK);
-    dispatch = (struct wk_dispatch){&world.env, store, auth};
+    wk_metrics_init(&metrics, &world.env);
+    dispatch = (struct wk_dispatch){&world.env, store, auth, &metrics};
     server_start(0);
     client = connect_client();
     return 0;
