@@ -90,7 +90,8 @@ static void node_info(const struct wk_node_fields *node, struct wk_node_info *ou
                                  .stored_bytes = node->stored_bytes,
                                  .crc32c = node->crc32c,
                                  .etag_hash = node->etag_hash,
-                                 .identity = node->identity};
+                                 .identity = node->identity,
+                                 .seen = (uint8_t)(node->flags >> WK_NODE_SEEN_SHIFT)};
 }
 
 enum wk_status wk_radix_find(struct wk_radix *radix, wk_space_id space,
@@ -197,12 +198,19 @@ static void node_clear(struct wk_node_fields *node, uint32_t flags) {
     }
 }
 
+static void node_see(struct wk_node_fields *node, uint8_t seen) {
+    node->flags &= ~WK_NODE_SEEN_MASK;
+    node->flags |= (uint32_t)seen << WK_NODE_SEEN_SHIFT;
+}
+
 static void node_merge(struct wk_node_fields *node, wk_space_id space,
                        const struct wk_node_info *info) {
     if ((info->flags & WK_NODE_PRESENT) || (node->flags & WK_NODE_HELD) == 0)
         node->space = space;
-    if (info->flags & WK_NODE_PRESENT)
+    if (info->flags & WK_NODE_PRESENT) {
         node->stored_bytes = (uint32_t)info->stored_bytes;
+        node_see(node, info->seen);
+    }
     if (info->flags & WK_NODE_SIZES)
         node->raw_bytes = (uint32_t)info->raw_bytes;
     if (info->flags & WK_NODE_CHECKSUM)
@@ -294,6 +302,27 @@ void wk_radix_clear_flags(struct wk_radix *radix, wk_space_id space,
         WK_MARK("radix.hinge_made");
     wk_shard_store(shard, node, &before, &after);
     wk_unlock(radix->env, &shard->mutex);
+}
+
+bool wk_radix_see(struct wk_radix *radix, wk_space_id space, const struct wk_block_hash *hash,
+                  uint8_t seen) {
+    struct wk_key key = wk_radix_key(radix, space, hash);
+    struct wk_shard *shard = wk_radix_shard(radix, &key);
+    uint32_t local;
+    bool present = false;
+    wk_lock(radix->env, &shard->mutex);
+    struct wk_node *node = wk_shard_find(shard, &key, &local);
+    if (node != NULL) {
+        union wk_node_copy before;
+        wk_shard_load(node, &before);
+        union wk_node_copy after = before;
+        present = (before.is.flags & WK_NODE_PRESENT) != 0;
+        node_see(&after.is, seen);
+        if (present)
+            wk_shard_store(shard, node, &before, &after);
+    }
+    wk_unlock(radix->env, &shard->mutex);
+    return present;
 }
 
 void wk_radix_forget(struct wk_radix *radix, wk_space_id space, const struct wk_block_hash *hash) {

@@ -60,6 +60,7 @@ struct wk_node_info {
     uint32_t crc32c;
     uint64_t etag_hash;
     struct wk_hash128 identity;
+    uint8_t seen; /* number, up to the caller, of the listing that last showed it; with PRESENT */
 };
 
 struct wk_radix_config {
@@ -112,6 +113,10 @@ WK_MUST_CHECK enum wk_status wk_radix_insert(struct wk_radix *radix, wk_space_id
  * too, and the node itself unless it has children. */
 void wk_radix_clear_flags(struct wk_radix *radix, wk_space_id space,
                           const struct wk_block_hash *hash, uint32_t flags);
+/* A listing showed it: notes its number on a node that is PRESENT, whatever space it was inserted
+ * with. False: there is none. */
+bool wk_radix_see(struct wk_radix *radix, wk_space_id space, const struct wk_block_hash *hash,
+                  uint8_t seen);
 /* The object is gone: clears everything but RESIDENT. */
 void wk_radix_forget(struct wk_radix *radix, wk_space_id space, const struct wk_block_hash *hash);
 

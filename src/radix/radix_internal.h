@@ -9,6 +9,9 @@
 /* What makes a node more than a hinge. */
 #define WK_NODE_HELD (WK_NODE_PRESENT | WK_NODE_RESIDENT)
 #define WK_NODE_ALL  (WK_NODE_HELD | WK_NODE_SIZES | WK_NODE_CHECKSUM | WK_NODE_IDENTITY)
+/* Beside the flags: wk_node_info.seen. */
+#define WK_NODE_SEEN_SHIFT 8
+#define WK_NODE_SEEN_MASK  (0xffu << WK_NODE_SEEN_SHIFT)
 
 /*
  * Lock order: link_mutex, then at most one shard's mutex. Nothing ever holds two shards, though a

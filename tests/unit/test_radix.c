@@ -533,6 +533,31 @@ static void a_million_entries_take_at_most_107_bytes_each(void **state) {
     radix_env_destroy(radix);
 }
 
+static void a_listing_leaves_its_number(void **state) { /* RADIX-16 */
+    (void)state;
+    struct wk_radix *radix = radix_env_create(100);
+    wk_space_id space = radix_env_space(radix, "ns", 0, 0);
+    struct wk_block_hash hash = radix_env_hash(1);
+    struct wk_node_info in = {.flags = P, .stored_bytes = 9, .seen = 3};
+    struct wk_node_info out;
+    assert_false(wk_radix_see(radix, space, &hash, 5));
+    assert_int_equal(wk_radix_insert(radix, space, &hash, &in), WK_OK);
+    assert_int_equal(wk_radix_find(radix, space, &hash, &out), WK_OK);
+    assert_int_equal(out.seen, 3);
+    assert_true(wk_radix_see(radix, space, &hash, 255));
+    assert_int_equal(wk_radix_find(radix, space, &hash, &out), WK_OK);
+    assert_int_equal(out.seen, 255);
+    assert_int_equal(out.flags, P);
+    assert_int_equal(out.stored_bytes, 9);
+    in = (struct wk_node_info){.flags = R, .seen = 7};
+    assert_int_equal(wk_radix_insert(radix, space, &hash, &in), WK_OK);
+    assert_int_equal(wk_radix_find(radix, space, &hash, &out), WK_OK);
+    assert_int_equal(out.seen, 255);
+    wk_radix_forget(radix, space, &hash);
+    assert_false(wk_radix_see(radix, space, &hash, 5));
+    radix_env_destroy(radix);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_inserted_node_is_found_with_what_was_said_of_it),
@@ -552,6 +577,7 @@ int main(void) {
         cmocka_unit_test(a_node_reads_as_block_meta),
         cmocka_unit_test(each_sees_every_node_of_the_namespace_once),
         cmocka_unit_test(the_limit_of_nodes_holds),
+        cmocka_unit_test(a_listing_leaves_its_number),
         cmocka_unit_test(a_failed_allocation_leaves_the_index_as_it_was),
         cmocka_unit_test(a_million_entries_take_at_most_107_bytes_each),
     };
