@@ -12,7 +12,8 @@ COVERAGE_TESTS := $(sort $(shell grep -l '"codec/' $(UNIT_SRC)))
 .PHONY: coverage-codec coverage-codec-run
 coverage-codec: ## branch coverage of src/codec by its tests
 	$(Q)$(MAKE) --no-print-directory COVERAGE=1 coverage-codec-run
-coverage-codec-run: $(COVERAGE_TESTS:tests/%.c=$(B)/tests/%)
+coverage-codec-run: $(COVERAGE_TESTS:tests/%.c=$(B)/tests/%) $(B)/wombatkv-vectors
 	$(Q)rm -f $(COVERAGE_SRC:%.c=$(B)/obj/%.gcda)
-	$(Q)scripts/run-tests $^
+	$(Q)scripts/run-tests $(filter-out %-vectors,$^)
+	$(Q)$(B)/wombatkv-vectors $(VECTORS_DATA)
 	$(Q)scripts/coverage-branches $(B) 98 $(COVERAGE_SRC)

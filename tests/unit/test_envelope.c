@@ -34,6 +34,10 @@ static void the_example_is_written_and_read(void **state) {
     struct wk_envelope_header read;
     assert_true(wk_envelope_header_decode(wk_span(example, 16), 1, &read, &error));
     assert_true(wk_envelope_body_check(&read, 1, wk_crc32c("x", 1), &error));
+    assert_false(wk_envelope_body_check(&read, 2, wk_crc32c("x", 1), &error));
+    assert_int_equal(error.kind, WK_WIRE_BODY_LENGTH_MISMATCH);
+    assert_false(wk_envelope_body_check(&read, 1, wk_crc32c("y", 1), &error));
+    assert_int_equal(error.kind, WK_WIRE_CHECKSUM);
 }
 
 /* Every change of one byte, cut and addition is refused; the outputs stay as they were.
@@ -243,6 +247,18 @@ static void a_list_without_room_says_so_and_stays_as_it_was(void **state) {
     need.total_bytes = UINT64_MAX;
     assert_false(wk_iov_has_room(&list->iov, need, "it", &error));
     assert_memory_equal(&before, &list->iov, sizeof before);
+
+    /* Who adds without having asked gets no more than there is. */
+    static const uint8_t large[200] = {1};
+    struct wk_payload borrowed = wk_payload(wk_span(large, sizeof large));
+    for (size_t i = 0; i < LIST_PIECES + 5; i++)
+        wk_iov_add(&list->iov, &borrowed);
+    assert_int_equal(list->iov.count, LIST_PIECES);
+    struct wk_iov_need nothing = {0, 0, 0};
+    wk_iov_zeros(&list->iov, LIST_SCRATCH + 1);
+    list->iov.count = 0;
+    assert_false(wk_iov_has_room(&list->iov, nothing, "it", &error));
+    assert_int_equal(wk_iov_needed(&list->iov).pieces, 0);
 
     struct wk_iov none = wk_iov(NULL, 0, NULL, 0);
     assert_false(wk_envelope_begin(&none, &error));

@@ -568,6 +568,58 @@ static void a_message_takes_exactly_the_room_it_says(void **state) {
     }
 }
 
+/* A list without room refuses every message, and an archive behind another message's magic, or
+ * behind none, is refused by every decoder. FRAME-9 ARCH-13 */
+static void every_encoder_asks_for_room(void **state) {
+    (void)state;
+    static const struct wk_wire_request request = {0};
+    static const struct wk_wire_response response = {0};
+    static const struct wk_hashes_req hashes_req = {{NULL, 0}, NULL, 0};
+    static const struct wk_lookup_resp lookup_resp = {0};
+    static const struct wk_get_blocks_resp get_resp = {0};
+    static const struct wk_put_blocks_req put_req = {{NULL, 0}, NULL, 0, NULL, 0};
+    static const struct wk_put_blocks_resp put_resp = {0};
+    struct wk_wire_error e;
+    struct wk_span piece;
+    struct wk_iov none = wk_iov(&piece, 1, NULL, 0);
+    struct wk_iov *to = &none;
+    assert_false(wk_wire_request_encode(to, &request, NULL, &e));
+    assert_false(wk_wire_response_encode(to, &response, NULL, &e));
+    assert_false(wk_lookup_req_encode(to, &hashes_req, &e));
+    assert_false(wk_get_blocks_req_archive_encode(to, &hashes_req, &e));
+    assert_false(wk_lookup_resp_encode(to, &lookup_resp, &e));
+    assert_false(wk_lookup_resp_archive_encode(to, &lookup_resp, &e));
+    assert_false(wk_get_blocks_resp_encode(to, &get_resp, &e));
+    assert_false(wk_put_blocks_req_encode(to, &put_req, &e));
+    assert_false(wk_put_blocks_resp_encode(to, &put_resp, &e));
+    assert_int_equal(e.kind, WK_WIRE_TOO_LARGE);
+    assert_int_equal(none.count, 0);
+}
+
+static void every_decoder_wants_its_magic(void **state) {
+    (void)state;
+    static const char *const magics[] = {"WMBT_LBP_REQ\0\0\0\0", "WMBT_LBP_RES\0\0\0\0",
+                                         "WMBT_GBB_REQ\0\0\0\0", "WMBT_GBB_RES\0\0\0\0",
+                                         "WMBT_PBB_REQ\0\0\0\0", "WMBT_PBB_RES\0\0\0\0"};
+    struct wk_hashes_req_view hashes_req;
+    struct wk_lookup_resp lookup_resp;
+    struct wk_get_blocks_resp_view get_resp;
+    struct wk_put_blocks_req_view put_req;
+    struct wk_put_blocks_resp put_resp;
+    for (size_t i = 0; i < 6; i++) {
+        struct wk_wire_error e[6];
+        struct wk_span magic = wk_span(magics[i], WK_OP_MAGIC_BYTES);
+        assert_false(wk_lookup_req_decode(magic, &hashes_req, &e[0]));
+        assert_false(wk_lookup_resp_decode(magic, &lookup_resp, &e[1]));
+        assert_false(wk_get_blocks_req_decode(magic, &hashes_req, &e[2]));
+        assert_false(wk_get_blocks_resp_decode(magic, &get_resp, &e[3]));
+        assert_false(wk_put_blocks_req_decode(magic, &put_req, &e[4]));
+        assert_false(wk_put_blocks_resp_decode(magic, &put_resp, &e[5]));
+        for (size_t k = 0; k < 6; k++)
+            assert_int_equal(e[k].kind, k == i ? WK_WIRE_ARCHIVE : WK_WIRE_BAD_MAGIC);
+    }
+}
+
 /* ---- hostile bytes ---- */
 
 /* Every cut and every changed byte of an archive, in memory of exactly its size: some verdict, the
@@ -666,6 +718,8 @@ int main(void) {
         cmocka_unit_test(what_offsets_cannot_reach_is_refused),
         cmocka_unit_test(the_longest_text_is_written),
         cmocka_unit_test(a_message_takes_exactly_the_room_it_says),
+        cmocka_unit_test(every_encoder_asks_for_room),
+        cmocka_unit_test(every_decoder_wants_its_magic),
         cmocka_unit_test(no_bytes_lead_outside),
         cmocka_unit_test(a_count_is_held_against_the_bytes_that_are_there),
     };
