@@ -260,6 +260,7 @@ typedef struct wmbt_kv_config {
     uint64_t local_dev; /* enum wmbt_kv_local_dev */
     uint64_t s3_get_retries;
     uint64_t s3_retry_backoff_ms;
+    uint64_t s3_retry_budget;
     uint64_t s3_runtime_threads;
     uint64_t parallel; /* requests in flight per call */
 
@@ -275,6 +276,7 @@ typedef struct wmbt_kv_config {
     uint64_t lookup_probe_ttl_ms;
     uint64_t index_nodes_max;
     uint64_t scrub_interval_ms;
+    uint64_t reconcile_interval_ms;
 
     /* What this handle states about its blocks; all zero: nothing. A stored block that states
      * something else is a miss. */

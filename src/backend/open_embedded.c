@@ -83,12 +83,14 @@ static enum wk_status open_store(struct wk_env *env, const struct wk_settings *s
         .compress_level = settings->compress == WK_COMPRESS_OFF ? 0 : (int)settings->compress_level,
         .parallel = (uint32_t)settings->parallel,
         .retries = (uint32_t)settings->s3_get_retries,
+        .retry_budget = settings->s3_retry_budget,
         .retry_backoff_ns = settings->s3_retry_backoff_ms * WK_NS_PER_MS,
         .tail_fresh_ns = settings->tail_fresh_ms * WK_NS_PER_MS,
         .lookup_probe_ns = settings->lookup_probe_ms * WK_NS_PER_MS,
         .lookup_probe_ttl_ns = settings->lookup_probe_ttl_ms * WK_NS_PER_MS,
         .index_nodes_max = settings->index_nodes_max,
         .scrub_interval_ns = settings->scrub_interval_ms * WK_NS_PER_MS,
+        .reconcile_interval_ns = settings->reconcile_interval_ms * WK_NS_PER_MS,
     };
     memcpy(config.reuse.model_digest.bytes, settings->model_digest, WK_MODEL_DIGEST_BYTES);
     memcpy(config.reuse.layout_tag.bytes, settings->layout_tag, WK_LAYOUT_TAG_BYTES);

@@ -75,6 +75,9 @@
 #define WK_S3_CREDENTIAL_BYTES_MAX 1024u        /* access key, secret key */
 #define WK_S3_CREDENTIALS_FILE_MAX (64u * 1024)
 
+/* HEADs that one listing in the background spends on blocks that it did not show. */
+#define WK_RECONCILE_HEADS_MAX 65536u
+
 /* One JSON object of wmbt_kv_stats_json. */
 #define WK_STATS_BYTES_MAX (64u * 1024)
 

@@ -432,7 +432,7 @@ struct wk_object_request {
 
 struct wk_object_result {
     enum wk_object_class class;
-    bool has_crc32c; /* the store vouches for `crc32c` and the body matched it */
+    bool has_crc32c; /* the store vouches for `crc32c`; GET: and the body matched it */
     uint32_t crc32c;
     uint64_t size_bytes;   /* GET: bytes delivered. HEAD: size of the body */
     uint64_t modified_ns;  /* wall; 0 unknown */

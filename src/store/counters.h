@@ -5,6 +5,22 @@
 
 #include "base/atomic.h"
 
+/* X(ID, name): the classes of answers of the objects, one counter each. */
+#define WK_OBJECT_CLASS_MAP(X)                                                                     \
+    X(OK, ok)                                                                                      \
+    X(ABSENT, absent)                                                                              \
+    X(NOT_MODIFIED, not_modified)                                                                  \
+    X(PRECONDITION_FAILED, precondition_failed)                                                    \
+    X(CONFLICT, conflict)                                                                          \
+    X(THROTTLED, throttled)                                                                        \
+    X(DENIED, denied)                                                                              \
+    X(INVALID, invalid)                                                                            \
+    X(SERVER_ERROR, server_error)                                                                  \
+    X(TIMEOUT, timeout)                                                                            \
+    X(NO_SPACE, no_space)                                                                          \
+    X(CORRUPT, corrupt)                                                                            \
+    X(CANCELLED, cancelled)
+
 #define WK_COUNTER_MAP(X)                                                                          \
     X(get_calls)                                                                                   \
     X(put_calls)                                                                                   \
@@ -36,8 +52,19 @@
     X(bootstrap_blocks)                                                                            \
     X(scrubbed)                                                                                    \
     X(scrub_corrupt)                                                                               \
+    X(reconciles)                                                                                  \
+    X(reconcile_failed)                                                                            \
+    X(reconcile_removed)                                                                           \
+    X(put_own_confirmed)                                                                           \
+    X(put_contested)                                                                               \
     X(requests)                                                                                    \
+    X(requests_get)                                                                                \
+    X(requests_put)                                                                                \
+    X(requests_head)                                                                               \
+    X(requests_delete)                                                                             \
+    X(requests_list)                                                                               \
     X(retries)                                                                                     \
+    X(retries_refused)                                                                             \
     X(leased_bytes)                                                                                \
     X(leases)
 
@@ -45,6 +72,9 @@ struct wk_counters {
 #define WK_COUNTER_FIELD(name) wk_atomic_u64 name; /* sync: relaxed; counters */
     WK_COUNTER_MAP(WK_COUNTER_FIELD)
 #undef WK_COUNTER_FIELD
+#define WK_CLASS_FIELD(id, name) wk_atomic_u64 objects_##name; /* sync: as above; by answer */
+    WK_OBJECT_CLASS_MAP(WK_CLASS_FIELD)
+#undef WK_CLASS_FIELD
 };
 
 static inline void wk_count(wk_atomic_u64 *counter, uint64_t by) {

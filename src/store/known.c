@@ -27,7 +27,11 @@ void wk_known_put_sent(struct wk_store *store, const struct wk_store_key *key, u
 static enum wk_status index_insert(struct wk_store *store, wk_space_id space,
                                    const struct wk_store_key *key,
                                    const struct wk_node_info *info) {
-    enum wk_status status = wk_radix_insert(store->radix, space, &key->id, info);
+    /* Relaxed: a LIST that begins just now and does not show the block asks for it by HEAD. */
+    uint32_t listing = wk_atomic_load_u32(&store->listing, WK_RELAXED, "store.listing");
+    struct wk_node_info seen = *info;
+    seen.seen = (uint8_t)listing;
+    enum wk_status status = wk_radix_insert(store->radix, space, &key->id, &seen);
     if (status == WK_NO_SPACE) {
         WK_MARK("known.index_full");
         wk_count(&store->counters.index_full, 1);

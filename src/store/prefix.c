@@ -132,7 +132,7 @@ static enum head_answer heads_answer(struct heads *h, size_t r) {
         return usable ? HEAD_PRESENT : HEAD_ABSENT;
     }
     if (result->class != WK_OBJECT_ABSENT)
-        return HEAD_FAILED;
+        return WK_PLANTED(36) ? HEAD_PRESENT : HEAD_FAILED; /* plant 36 */
     wk_known_remember_absent(h->store, &key, hash);
     return HEAD_ABSENT;
 }

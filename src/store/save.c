@@ -22,6 +22,7 @@ struct save_item {
     struct wk_store_key key;
     struct wk_span body; /* what is sent: the payload, or the encoded body in the window */
     uint32_t crc32c;     /* of the payload */
+    uint32_t body_crc32c;
     bool sent;
     bool stored_already;
     bool published;
@@ -49,6 +50,8 @@ struct save {
     uint64_t deadline_ns;
     uint64_t payload_bytes_max;
     struct wk_etag tail_etag;
+    struct wk_etag expected; /* a tail's PUT replaces this; length 0: nothing is there */
+    uint32_t conditions;     /* how many conditional PUTs the tail may have yet */
     struct wk_error *err;
 };
 
@@ -174,12 +177,114 @@ static void settle_put(struct save *s, size_t i, const struct wk_object_result *
     wk_count(&s->store->counters.put_stored_bytes, it->stored_bytes);
 }
 
-/* Sends what has been prepared; the window is free afterwards. */
-static enum wk_status send_prepared(struct save *s) {
-    enum wk_status status = WK_OK;
+static void run_wave(struct save *s) {
     struct wk_wave_rule rule = {s->store->config.retries, wave_deadline, s};
     s->wave_start_ns = wk_now_ns(s->store->env);
     wk_wave_run(&s->wave, &rule);
+}
+
+/* ---- a tail's condition ---- */
+
+/*
+ * A tail is overwritten, and a try whose answer was lost may take effect long after a newer put of
+ * the same tail. So each PUT of a tail names what it replaces: what comes late is refused then.
+ *
+ *     PUT if it is what we know -> refused: HEAD -> our own bytes: an earlier try took effect, done
+ *                                                -> other bytes, or none: PUT if it is still that
+ *
+ * Somebody else's bytes are replaced, as without a condition: the last put counts. Against many
+ * writers the last try goes without.
+ */
+#define CONDITIONS_MAX 3u
+
+static void expect_cached(struct save *s) {
+    const uint32_t need = WK_OBJECTS_CONDITIONAL | WK_OBJECTS_ETAG | WK_OBJECTS_HEAD;
+    if (s->call->kind != WK_ENTRY_TAIL || !wk_store_can(s->store, need))
+        return;
+    s->conditions = CONDITIONS_MAX;
+    struct wk_cache *cache = &s->store->cache;
+    struct wk_entry *e = wk_cache_pin(cache, &s->call->tail_key, s->nodes[0].hash, 0);
+    if (e == NULL)
+        return;
+    s->expected = *wk_entry_etag(e);
+    wk_entry_unpin(cache, e);
+}
+
+static void set_condition(struct save *s, struct wk_object_request *request) {
+    if (s->conditions == 0)
+        return;
+    s->conditions--;
+    request->if_absent = s->expected.length == 0;
+    request->if_match = s->expected.length == 0 ? NULL : &s->expected;
+}
+
+static bool was_refused(const struct save *s) {
+    const struct wk_object_request *request = &s->wave.requests[0];
+    enum wk_object_class class = s->wave.results[0].class;
+    if (!request->if_absent && request->if_match == NULL)
+        return false;
+    return class == WK_OBJECT_PRECONDITION_FAILED || class == WK_OBJECT_CONFLICT ||
+           class == WK_OBJECT_ABSENT || class == WK_OBJECT_INVALID;
+}
+
+static bool is_own_body(const struct save *s, const struct wk_object_result *there) {
+    const struct save_item *it = &s->items[0];
+    return there->has_crc32c && there->size_bytes == it->body.size &&
+           there->crc32c == it->body_crc32c;
+}
+
+static void put_again(struct save *s) {
+    struct wk_object_request *request;
+    wk_wave_clear(&s->wave);
+    if (add_request(s, 0, WK_OBJECT_PUT, &request) != WK_OK)
+        return;
+    request->body = &s->items[0].body;
+    request->body_count = 1;
+    request->body_crc32c = s->items[0].body_crc32c;
+    set_condition(s, request);
+    run_wave(s);
+}
+
+/* False: the answer in the wave counts. */
+static bool contest_once(struct save *s) {
+    struct wk_object_request *ignored;
+    if (s->wave.results[0].class == WK_OBJECT_INVALID) { /* perhaps for its condition */
+        s->conditions = 0;
+        put_again(s);
+        return true;
+    }
+    wk_wave_clear(&s->wave);
+    if (add_request(s, 0, WK_OBJECT_HEAD, &ignored) != WK_OK)
+        return false;
+    run_wave(s);
+    const struct wk_object_result *there = &s->wave.results[0];
+    if (there->class == WK_OBJECT_OK && (is_own_body(s, there) || WK_PLANTED(34))) { /* plant 34 */
+        WK_MARK("save.own_put_confirmed");
+        wk_count(&s->store->counters.put_own_confirmed, 1);
+        return false;
+    }
+    if (there->class != WK_OBJECT_OK && there->class != WK_OBJECT_ABSENT)
+        return false;
+    WK_MARK("save.contested");
+    wk_count(&s->store->counters.put_contested, 1);
+    s->expected = there->etag; /* of length 0 when nothing is there */
+    if (there->class == WK_OBJECT_OK && s->expected.length == 0)
+        s->conditions = 0;
+    put_again(s);
+    return true;
+}
+
+static void contest(struct save *s) {
+    while (s->call->kind == WK_ENTRY_TAIL && was_refused(s) && !WK_PLANTED(33)) /* plant 33 */
+        if (!contest_once(s))
+            return;
+}
+
+/* Sends what has been prepared; the window is free afterwards. */
+static enum wk_status send_prepared(struct save *s) {
+    enum wk_status status = WK_OK;
+    run_wave(s);
+    contest(s);
     for (size_t r = 0; r < s->wave.count; r++) {
         const struct wk_object_result *result = &s->wave.results[r];
         size_t i = s->wave.item[r];
@@ -250,7 +355,8 @@ static enum wk_status prepare_put(struct save *s, size_t i) {
         return status;
     request->body = &it->body;
     request->body_count = 1;
-    request->body_crc32c = crc;
+    request->body_crc32c = it->body_crc32c = crc;
+    set_condition(s, request);
     wk_known_put_sent(s->store, &it->key, s->nodes[i].hash);
     it->sent = true;
     return WK_OK;
@@ -357,7 +463,8 @@ static void undo_all(struct save *s) {
     for (size_t i = 0; i < s->call->count; i++) {
         if (s->nodes[i].repeated)
             continue;
-        wk_known_put_failed(s->store, &s->items[i].key, s->nodes[i].hash, s->items[i].sent,
+        bool sent = s->items[i].sent && !WK_PLANTED(32); /* plant 32 */
+        wk_known_put_failed(s->store, &s->items[i].key, s->nodes[i].hash, sent,
                             s->items[i].published);
         if (WK_PLANTED(5)) /* plant 5 */
             (void)publish(s, i);
@@ -386,6 +493,7 @@ static enum wk_status run_in_turn(struct save *s) {
     for (size_t i = 0; i < s->call->count; i++)
         if (!s->nodes[i].repeated)
             wk_known_put_begins(s->store, s->nodes[i].hash);
+    expect_cached(s);
     status = save_windows(s);
     if (status == WK_OK)
         status = publish_all(s);

@@ -148,6 +148,7 @@ enum part {
     PART_FLIGHTS,
     PART_TURNS,
     PART_PROBE,
+    PART_PACE,
     PART_SLEEP_MUTEX,
     PART_ALL
 };
@@ -197,6 +198,9 @@ static enum wk_status make_part(struct wk_store *s, enum part part,
     case PART_PROBE:
         status = env->threads->mutex_init(env, &s->probe.mutex);
         break;
+    case PART_PACE:
+        status = wk_pace_init(&s->pace, env, config->retry_budget);
+        break;
     case PART_SLEEP_MUTEX:
         status = env->threads->mutex_init(env, &s->sleep_mutex);
         break;
@@ -225,6 +229,9 @@ static void take_down_part(struct wk_store *s, enum part part) {
         break;
     case PART_PROBE:
         env->threads->mutex_destroy(env, &s->probe.mutex);
+        break;
+    case PART_PACE:
+        wk_pace_destroy(&s->pace);
         break;
     case PART_SLEEP_MUTEX:
         env->threads->mutex_destroy(env, &s->sleep_mutex);
@@ -263,7 +270,8 @@ static void store_close(struct wk_backend *b) {
     wk_atomic_store_u32(&s->closing, 1, WK_RELEASE, "store.closing");
     env->threads->cond_broadcast(env, &s->sleep_cond);
     wk_unlock(env, &s->sleep_mutex);
-    worker_join(s, &s->bootstrap);
+    wk_pace_wake(&s->pace);
+    worker_join(s, &s->reconcile);
     worker_join(s, &s->scrub);
     s->objects->ops->close(s->objects);
     s->objects = NULL;
@@ -349,7 +357,7 @@ enum wk_status wk_store_open(struct wk_env *env, const struct wk_store_config *c
         return status;
     }
     if (wk_store_can(s, WK_OBJECTS_LIST))
-        worker_start(s, &s->bootstrap, "wk-bootstrap", wk_bootstrap_main);
+        worker_start(s, &s->reconcile, "wk-reconcile", wk_reconcile_main);
     if (config->scrub_interval_ns != 0)
         worker_start(s, &s->scrub, "wk-scrub", wk_scrub_main);
     *out = &s->backend;

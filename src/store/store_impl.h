@@ -4,9 +4,9 @@
  *
  *     store.c      life, dispatch, namespaces, deadlines, log
  *     get.c, put.c the calls      fetch.c, save.c: between memory and objects
- *     prefix.c     lookup and contains, with the probe    bootstrap.c, scrub.c: background
+ *     prefix.c     lookup and contains, with the probe    reconcile.c, scrub.c: background
  *     known.c      the only place where what is known of a key (cache, index, epoch) changes
- *     wave.c       a set of requests on the objects, with retries
+ *     wave.c       a set of requests on the objects, with retries; pace.c: all of them together
  *     flight.c  turns.c  epoch.h  cache.c  arena.c
  */
 #ifndef WK_STORE_STORE_IMPL_H
@@ -17,6 +17,7 @@
 #include "store/counters.h"
 #include "store/epoch.h"
 #include "store/flight.h"
+#include "store/pace.h"
 #include "store/store.h"
 #include "store/turns.h"
 
@@ -68,11 +69,13 @@ struct wk_store {
     struct wk_flights flights;
     struct wk_turns turns;
     struct wk_probe probe;
+    struct wk_pace pace;
     struct wk_counters counters;
     struct wk_mutex sleep_mutex;
     struct wk_cond sleep_cond; /* wakes the workers for close */
+    wk_atomic_u32 listing;     /* sync: relaxed; store.listing. Number of the last LIST, from 1 */
     wk_atomic_u32 closing;     /* sync: acquire-release; store.closing. Also cancels requests */
-    struct wk_worker bootstrap;
+    struct wk_worker reconcile;
     struct wk_worker scrub;
     /* sync: acquire-release; store.refs. One for the handle and one for each lease. */
     wk_atomic_u64 refs;
@@ -149,7 +152,7 @@ void wk_store_stats(struct wk_backend *b, void (*each)(void *ctx, const char *na
 
 /* ---- background ---- */
 
-void wk_bootstrap_main(void *store);
+void wk_reconcile_main(void *store);
 void wk_scrub_main(void *store);
 
 #endif

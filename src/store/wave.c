@@ -132,19 +132,24 @@ static void reset_results(struct wk_object_result *results, size_t count) {
     }
 }
 
-static void run_batch(struct wk_wave *w, const struct wk_object_request *requests,
-                      struct wk_object_result *results, size_t count, uint64_t deadline_ns) {
-    struct wk_store *s = w->store;
-    reset_results(results, count);
-    wk_count(&s->counters.requests, count);
-    s->objects->ops->batch(s->objects, requests, results, count, s->parallel, deadline_ns,
-                           &s->closing);
+static bool goes_again(enum wk_object_class class) {
+    return wk_object_class_retryable(class) ||
+           (WK_PLANTED(31) && class == WK_OBJECT_ABSENT); /* plant 31 */
 }
 
-static size_t collect_retryable(struct wk_wave *w) {
+static size_t count_retryable(const struct wk_wave *w) {
     size_t n = 0;
-    for (size_t i = 0; i < w->count; i++) {
-        if (!wk_object_class_retryable(w->results[i].class))
+    for (size_t i = 0; i < w->count; i++)
+        n += goes_again(w->results[i].class);
+    return n;
+}
+
+/* As far as the budget of the handle goes. */
+static size_t collect_retryable(struct wk_wave *w, size_t wanted) {
+    size_t n = 0;
+    size_t granted = wk_pace_may_repeat(w->store, wanted);
+    for (size_t i = 0; i < w->count && n < granted; i++) {
+        if (!goes_again(w->results[i].class))
             continue;
         w->again_requests[n] = w->requests[i];
         w->again[n++] = i;
@@ -157,20 +162,25 @@ void wk_wave_run(struct wk_wave *w, const struct wk_wave_rule *rule) {
     if (w->count == 0)
         return;
     uint64_t deadline = rule->deadline_ns(rule->ctx);
-    run_batch(w, w->requests, w->results, w->count, deadline);
+    reset_results(w->results, w->count);
+    wk_pace_batch(w->store, w->requests, w->results, w->count, false, deadline);
     for (uint32_t attempt = 1; attempt <= rule->retries; attempt++) {
-        size_t n = collect_retryable(w);
-        if (n == 0 || wk_store_closing(w->store))
+        size_t wanted = count_retryable(w);
+        if (wanted == 0 || wk_store_closing(w->store))
             return;
         uint64_t pause = wk_backoff_ns(env, w->store->config.retry_backoff_ns, attempt);
         uint64_t now = wk_now_ns(env);
         deadline = rule->deadline_ns(rule->ctx);
         if (wk_add_u64_clamped(now, pause) >= deadline)
             return;
+        size_t n = collect_retryable(w, wanted);
+        if (n == 0)
+            return;
         WK_MARK("wave.retry");
-        wk_count(&w->store->counters.retries, n);
-        env->clock->sleep_until(env, now + pause);
-        run_batch(w, w->again_requests, w->again_results, n, deadline);
+        if (!WK_PLANTED(38)) /* plant 38 */
+            env->clock->sleep_until(env, now + pause);
+        reset_results(w->again_results, n);
+        wk_pace_batch(w->store, w->again_requests, w->again_results, n, true, deadline);
         for (size_t i = 0; i < n; i++)
             w->results[w->again[i]] = w->again_results[i];
     }

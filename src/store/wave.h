@@ -6,15 +6,16 @@
  *
  * Retryable: THROTTLED, SERVER_ERROR, TIMEOUT, CONFLICT. A PUT whose outcome is unknown may go
  * again because its bytes are the same. Everything else is final at once: an absent object is not
- * asked for twice. The pause doubles from the setting's value, with jitter, and the whole wave
- * waits, so that a store that throttles sees less of us, not more. No try starts after the
- * deadline.
+ * asked for twice. The pause doubles from the setting's value, with jitter, up to 10 s, and the
+ * whole wave waits. What is sent, and how much of it again, pace.h decides for the handle as a
+ * whole. No try starts after the deadline.
  *
  * Memory: one allocation (WK_MEM_IO), reused from run to run. Not thread-safe.
  */
 #ifndef WK_STORE_WAVE_H
 #define WK_STORE_WAVE_H
 
+#include "store/pace.h"
 #include "store/store_impl.h"
 
 struct wk_wave {

@@ -203,6 +203,9 @@ struct bucket {
     bool list_gate; /* LIST parks after it has taken its picture */
     bool list_parked;
     uint64_t last_deadline_ns;
+    uint32_t last_parallel;
+    const char *list_hides; /* LIST does not show keys with this text */
+    uint32_t list_cuts;     /* the next so many LISTs fail after the first key */
 };
 
 struct bucket_view {
@@ -369,6 +372,20 @@ static void bucket_describe(const struct bucket_view *v, const struct stored *o,
         bucket_etag(o, &result->etag);
 }
 
+static bool bucket_condition_holds(struct bucket_view *v, const struct wk_object_request *r) {
+    const struct stored *o = bucket_find(v->bucket, r->key);
+    struct wk_etag etag;
+    if (r->if_absent)
+        return o == NULL;
+    if (r->if_match == NULL)
+        return true;
+    if (o == NULL)
+        return false;
+    bucket_etag(o, &etag);
+    return etag.length == r->if_match->length &&
+           memcmp(etag.text, r->if_match->text, etag.length) == 0;
+}
+
 static void bucket_run_put(struct bucket_view *v, const struct wk_object_request *r,
                            struct wk_object_result *result) {
     struct bucket *b = v->bucket;
@@ -384,7 +401,10 @@ static void bucket_run_put(struct bucket_view *v, const struct wk_object_request
             memcpy(body + size, r->body[i].data, r->body[i].size);
         size += r->body[i].size;
     }
-    if ((v->base.caps & WK_OBJECTS_CHECKSUM) != 0 && wk_crc32c(body, size) != r->body_crc32c) {
+    if (!bucket_condition_holds(v, r)) {
+        result->class = WK_OBJECT_PRECONDITION_FAILED;
+    } else if ((v->base.caps & WK_OBJECTS_CHECKSUM) != 0 &&
+               wk_crc32c(body, size) != r->body_crc32c) {
         result->class = WK_OBJECT_CORRUPT;
     } else {
         bucket_store(b, r->key, body, size);
@@ -454,6 +474,8 @@ static void bucket_effect(struct bucket_view *v, const struct wk_object_request 
         result->class = WK_OBJECT_ABSENT;
         if (o != NULL)
             bucket_describe(v, o, result);
+        result->has_crc32c = o != NULL && (v->base.caps & WK_OBJECTS_CHECKSUM) != 0;
+        result->crc32c = result->has_crc32c ? o->crc32c : 0;
         bucket_park(v->bucket, WK_OBJECT_HEAD);
         break;
     default:
@@ -486,7 +508,11 @@ static void bucket_run(struct bucket_view *v, const struct wk_object_request *r,
 static void bucket_batch(struct wk_objects *objects, const struct wk_object_request *requests,
                          struct wk_object_result *results, size_t count, uint32_t parallel,
                          uint64_t deadline_ns, const wk_atomic_u32 *cancel) {
+    struct bucket *b = ((struct bucket_view *)objects)->bucket;
     assert_true(parallel >= 1);
+    wk_lock(b->env, &b->mutex);
+    b->last_parallel = parallel;
+    wk_unlock(b->env, &b->mutex);
     for (size_t i = 0; i < count; i++) {
         if (cancel != NULL && wk_atomic_load_u32(cancel, WK_ACQUIRE, "test") != 0)
             results[i].class = WK_OBJECT_CANCELLED;
@@ -502,7 +528,6 @@ static enum wk_object_class bucket_list(struct wk_objects *objects, const char *
     struct bucket *b = ((struct bucket_view *)objects)->bucket;
     (void)deadline_ns;
     (void)cancel;
-    (void)err;
     char *keys[BUCKET_OBJECTS_MAX];
     uint64_t sizes[BUCKET_OBJECTS_MAX];
     size_t count = 0;
@@ -512,9 +537,13 @@ static enum wk_object_class bucket_list(struct wk_objects *objects, const char *
         const struct stored *o = &b->objects[i];
         if (o->key == NULL || strncmp(o->key, prefix, strlen(prefix)) != 0)
             continue;
+        if (b->list_hides != NULL && strstr(o->key, b->list_hides) != NULL)
+            continue;
         keys[count] = strdup(o->key);
         sizes[count++] = o->size;
     }
+    bool cut = b->list_cuts > 0;
+    b->list_cuts -= cut;
     b->list_parked = true;
     b->env->threads->cond_broadcast(b->env, &b->cond);
     while (b->list_gate)
@@ -522,10 +551,13 @@ static enum wk_object_class bucket_list(struct wk_objects *objects, const char *
     wk_unlock(b->env, &b->mutex);
     for (size_t i = 0; i < count; i++) {
         struct wk_object_entry e = {.key = keys[i], .size_bytes = sizes[i]};
-        each(ctx, &e);
+        if (!cut || i == 0)
+            each(ctx, &e);
         free(keys[i]);
     }
-    return WK_OBJECT_OK;
+    if (cut)
+        wk_fail(err, WK_UNAVAILABLE, "cut short by the test");
+    return cut ? WK_OBJECT_SERVER_ERROR : WK_OBJECT_OK;
 }
 
 WORLD_UNUSED static void bucket_list_gate(struct bucket *b, bool closed) {
@@ -572,6 +604,7 @@ WORLD_UNUSED static struct wk_store_config store_config(struct bucket *b, uint32
                                     .parallel = 4,
                                     .retries = 2,
                                     .retry_backoff_ns = 1000000,
+                                    .retry_budget = 100,
                                     .tail_fresh_ns = 1000 * WK_NS_PER_MS,
                                     .lookup_probe_ns = 20 * WK_NS_PER_MS,
                                     .lookup_probe_ttl_ns = 1000 * WK_NS_PER_MS,
