@@ -121,6 +121,9 @@ void sim_call_end(struct sim_call *c, int64_t rc, uint64_t digest) {
         sim_violate("bounded", "%s of %u blocks took %" PRIu64 " ms, its limit is %" PRIu64 " ms",
                     sim_op_name(c->kind), c->count, took / 1000000, limit / 1000000);
     check_last_error(c, rc);
+    const struct sim_key *key;
+    const char *why = sim_model_broken(&key);
+    sim_call_verdict(c, why, key);
     if (rc < 0 && !sim_call_may_fail())
         sim_violate("available", "%s fails though nothing has failed in its world: %s",
                     sim_op_name(c->kind), wmbt_kv_last_error());
@@ -245,8 +248,10 @@ void sim_do(struct sim_thread *thread, const struct sim_op *op) {
     case SIM_OP_LOOKUP:
         (void)sim_do_lookup(c);
         break;
-    case SIM_OP_PUT_TAIL:
+    case SIM_OP_PUT_TAIL: // an engine that goes on overwrites it soon
         sim_do_put_tail(c, op->version);
+        for (uint32_t i = 1; i <= op->version % 4; i++)
+            sim_do_put_tail(c, op->version + i);
         break;
     case SIM_OP_GET_TAIL:
         sim_do_get_tail(c);

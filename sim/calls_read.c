@@ -22,8 +22,9 @@ static uint64_t digest_all(const uint8_t *const *bytes, const size_t *sizes, siz
     return digest;
 }
 
+// Memory may have rotted since the call returned: what the bytes are counts from here on.
 static void keep(const struct sim_call *c, wmbt_kv_borrow_t *borrow, const uint8_t *const *bytes,
-                 const size_t *sizes, size_t count, uint64_t digest) {
+                 const size_t *sizes, size_t count) {
     struct sim_engine *e = c->thread->engine;
     struct sim_lease *l = sim_new(sizeof *l);
     l->borrow = borrow;
@@ -36,7 +37,7 @@ static void keep(const struct sim_call *c, wmbt_kv_borrow_t *borrow, const uint8
         l->sizes = l->single_size;
     }
     l->count = count;
-    l->digest = digest;
+    l->digest = digest_all(l->bytes, l->sizes, count);
     l->until_op = e->done_ops[c->thread->index] + c->op->hold;
     l->next = e->leases[c->thread->index];
     e->leases[c->thread->index] = l;
@@ -143,7 +144,7 @@ void sim_do_get(struct sim_call *c) {
     }
     for (uint32_t i = 0; i < c->count; i++)
         judge_hit(c, i, bytes[i], sizes[i]);
-    keep(c, borrow, bytes, sizes, c->count, digest);
+    keep(c, borrow, bytes, sizes, c->count);
 }
 
 static void judge_healed(const struct sim_call *c, uint32_t i, int32_t status) {
@@ -205,7 +206,7 @@ void sim_do_get_partial(struct sim_call *c) {
             sim_violate("abi", "partial get: two lengths for block %u", i);
         judge_hit(c, i, bytes[i], sizes[i]);
     }
-    keep(c, borrow, bytes, sizes, c->count, digest);
+    keep(c, borrow, bytes, sizes, c->count);
 }
 
 void sim_do_get_into(struct sim_call *c) {
@@ -330,5 +331,5 @@ void sim_do_get_tail(struct sim_call *c) {
         c, sim_judge_tail(key, value, c->handle->store, fresh, excused, c->start_ns, c->end_ns),
         key);
     if (rc == 1)
-        keep(c, borrow, &bytes, &size, 1, digest);
+        keep(c, borrow, &bytes, &size, 1);
 }

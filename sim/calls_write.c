@@ -93,4 +93,7 @@ void sim_do_put_tail(struct sim_call *c, uint32_t version) {
     end_writes(c, rc == 0);
     if (rc == 0)
         sim_call_verdict(c, sim_judge_put(key, value, c->start_ns, c->end_ns), key);
+    else if (wmbt_kv_last_status() == WMBT_KV_STATUS_CONFLICT)
+        sim_call_verdict(c, "stored: refused for a conflict, but the last put of a tail counts",
+                         key);
 }

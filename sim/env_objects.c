@@ -8,6 +8,7 @@
 #include "env/dir/dir.h"
 #include "fault.h"
 #include "flight.h"
+#include "ledger.h"
 #include "pool.h"
 #include "process.h"
 #include "report.h"
@@ -22,6 +23,7 @@ struct sim_objects {
     struct wk_objects objects;
     struct sim_process *process;
     struct sim_bucket *bucket;
+    struct sim_ledger *ledger;
     uint32_t callers; // inside batch and list
 };
 
@@ -101,8 +103,11 @@ static void collect(struct sim_objects *s, const struct wk_object_request *q, st
         deliver(s, v, &q->sink, r);
     } else {
         settle(r, WK_OBJECT_OK, NULL);
-        if (f->verb == WK_OBJECT_HEAD)
+        if (f->verb == WK_OBJECT_HEAD) {
             r->size_bytes = v->size;
+            r->has_crc32c = (s->bucket->caps & WK_OBJECTS_CHECKSUM) != 0;
+            r->crc32c = r->has_crc32c ? v->crc32c : 0;
+        }
     }
     if (r->class == WK_OBJECT_OK && f->verb != WK_OBJECT_DELETE) {
         r->modified_ns = v->modified_ns;
@@ -130,6 +135,7 @@ static void collect_answers(struct batch *b) {
         b->flying--;
         b->store->process->requests--;
         collect(b->store, &b->requests[i], f, &b->results[i]);
+        sim_ledger_answered(b->store->ledger, &b->requests[i], b->results[i].class);
     }
 }
 
@@ -143,6 +149,7 @@ static void end_rest(struct batch *b, enum wk_object_class class, const char *te
         if (f != NULL) {
             sim_event("gave-up", f->key, f->number, (uint64_t) class);
             sim_flight_forget(f);
+            sim_ledger_answered(b->store->ledger, &b->requests[i], class);
             b->flying--;
             b->store->process->requests--;
         }
@@ -156,6 +163,7 @@ static bool cancelled(const wk_atomic_u32 *cancel) {
 
 static void send(struct batch *b) {
     size_t i = b->sent++;
+    sim_ledger_sent(b->store->ledger, &b->requests[i]);
     b->flying++;
     b->store->process->requests++;
     b->flights[i] = sim_flight_start(b->store->bucket, b->store->process, &b->requests[i], b);
@@ -167,6 +175,14 @@ static void cancel_unsent(struct batch *b) {
         settle(&b->results[i], WK_OBJECT_CANCELLED, "cancelled before it was sent");
     }
     b->count = b->sent;
+}
+
+static bool any_throttled(const struct wk_object_result *results, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (results[i].class == WK_OBJECT_THROTTLED)
+            return true;
+    }
+    return false;
 }
 
 static struct sim_objects *enter(struct wk_objects *objects) {
@@ -195,6 +211,7 @@ static void objects_batch(struct wk_objects *objects, const struct wk_object_req
     uint64_t until = sim_process_deadline(s->process, deadline_ns);
     if (until > sim_now() + GIVE_UP_NS)
         until = sim_now() + GIVE_UP_NS;
+    sim_ledger_batch(s->ledger, parallel);
     while (b->sent < b->count || b->flying > 0) {
         if (b->sent < b->count && cancelled(cancel))
             cancel_unsent(b);
@@ -206,6 +223,7 @@ static void objects_batch(struct wk_objects *objects, const struct wk_object_req
         if (sim_now() >= until)
             end_rest(b, WK_OBJECT_TIMEOUT, "no answer before the deadline");
     }
+    sim_ledger_batch_done(s->ledger, any_throttled(results, count));
     leave(s);
 }
 
@@ -333,6 +351,7 @@ static enum wk_status objects_open(struct wk_env *env, const struct wk_objects_c
     s->objects.ops = &sim_objects_ops;
     s->process = p;
     s->bucket = sim_bucket(config->bucket);
+    s->ledger = sim_ledger_create(p);
     s->objects.caps = s->bucket->caps;
     p->objects++;
     sim_event("objects-open", config->bucket, s->bucket->caps, 0);

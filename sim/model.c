@@ -7,12 +7,15 @@
 #include "codec/body.h"
 #include "codec/object_key.h"
 #include "hash/crc32c.h"
+#include "oracle.h"
 #include "pool.h"
 #include "report.h"
 #include "sched.h"
 
 static const struct sim_universe *universe;
 static const struct sim_plan *plan;
+static const char *broken; // a sentence of a judge, about an effect
+static const struct sim_key *broken_key;
 static struct sim_key **keys; // by key_index, made when first asked for
 
 static uint32_t key_index(uint32_t bucket, uint32_t space, uint32_t block, bool tail) {
@@ -22,8 +25,16 @@ static uint32_t key_index(uint32_t bucket, uint32_t space, uint32_t block, bool 
 void sim_model_reset(const struct sim_plan *new_plan, const struct sim_universe *new_universe) {
     plan = new_plan;
     universe = new_universe;
+    broken = NULL;
     keys =
         sim_new(SIM_BUCKETS_MAX * SIM_SPACES_MAX * SIM_BLOCKS_MAX * 2 * sizeof(struct sim_key *));
+}
+
+// Against 409 the last try goes without a condition.
+static bool puts_in_order(const struct sim_bucket_plan *b) {
+    const uint32_t need = WK_OBJECTS_ETAG | WK_OBJECTS_CONDITIONAL | WK_OBJECTS_HEAD;
+    return b->endpoint == SIM_ENDPOINT_BUCKET && (b->caps & need) == need &&
+           plan->faults.ppm[SIM_FAULT_OBJECT_CONFLICT] == 0;
 }
 
 struct sim_key *sim_model_key(uint32_t bucket, uint32_t space, uint32_t block, bool tail) {
@@ -35,6 +46,7 @@ struct sim_key *sim_model_key(uint32_t bucket, uint32_t space, uint32_t block, b
         k->block = block;
         k->tail = tail;
         k->tracked = plan->buckets[bucket].endpoint != SIM_ENDPOINT_DIR;
+        k->ordered = tail && puts_in_order(&plan->buckets[bucket]);
         *slot = k;
     }
     return *slot;
@@ -61,6 +73,8 @@ void sim_model_end(struct sim_write *w, bool done) {
     w->outcome = done ? SIM_DONE : SIM_UNKNOWN;
     if (done)
         w->end_ns = sim_now();
+    else
+        w->gave_up_ns = sim_now();
 }
 
 // ---- effects
@@ -137,6 +151,16 @@ void sim_model_version(const struct sim_bucket *bucket, const struct sim_object 
             old->confirmed_until_ns = v->at_ns;
     }
     key->effects = e;
+    const char *why = broken == NULL ? sim_judge_arrival(key) : NULL;
+    if (why != NULL) {
+        broken = why;
+        broken_key = key;
+    }
+}
+
+const char *sim_model_broken(const struct sim_key **key) {
+    *key = broken_key;
+    return broken;
 }
 
 // ---- questions

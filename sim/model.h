@@ -29,8 +29,9 @@ struct sim_write {
     uint64_t start_ns;
     uint64_t end_ns; /* SIM_NEVER unless DONE */
     enum sim_outcome outcome;
-    uint64_t store; /* number of the handle that wrote; 0: a third party */
-    uint32_t model; /* that it states; 0: none */
+    uint64_t gave_up_ns; /* the call returned without success; 0: it did not */
+    uint64_t store;      /* number of the handle that wrote; 0: a third party */
+    uint32_t model;      /* that it states; 0: none */
 };
 
 struct sim_effect {
@@ -51,6 +52,7 @@ struct sim_key {
     uint32_t block;
     bool tail;
     bool tracked; /* effects are known */
+    bool ordered; /* a tail whose puts are conditional: what comes late has no effect */
     struct sim_write *writes;
     struct sim_effect *effects;
 };
@@ -66,8 +68,9 @@ struct sim_key *sim_model_key_of(const struct sim_bucket *bucket, const char *ob
 struct sim_write *sim_model_begin(struct sim_key *key, struct sim_value value, uint64_t store);
 void sim_model_end(struct sim_write *write, bool done);
 
-/* From the bucket, at every new version. */
+/* From the bucket, at every new version. What it breaks is kept for the next call that looks. */
 void sim_model_version(const struct sim_bucket *bucket, const struct sim_object *object);
+const char *sim_model_broken(const struct sim_key **key);
 
 /* ---- questions: [from, to] in virtual ns, both ends included ---- */
 

@@ -51,11 +51,13 @@ static void set_vars(struct sim_engine *e, uint32_t which) {
     set_number(p, "WMBT_KV_S3_RUNTIME_THREADS", plan->parallel % 5 + 1);
     set_number(p, "WMBT_KV_S3_GET_RETRIES", plan->retries);
     set_number(p, "WMBT_KV_S3_RETRY_BACKOFF_MS", plan->backoff_ms);
+    set_number(p, "WMBT_KV_S3_RETRY_BUDGET", plan->retry_budget);
     set_number(p, "WMBT_KV_TAIL_FRESH_MS", plan->tail_fresh_ms);
     set_number(p, "WMBT_KV_LOOKUP_PROBE_MS", plan->probe_ms);
     set_number(p, "WMBT_KV_LOOKUP_PROBE_TTL_MS", plan->probe_ttl_ms);
     set_number(p, "WMBT_KV_SCRUB_INTERVAL_MS", plan->scrub_ms);
     set_number(p, "WMBT_KV_INDEX_NODES_MAX", plan->index_nodes);
+    set_number(p, "WMBT_KV_RECONCILE_INTERVAL_MS", plan->reconcile_ms);
     if (plan->model != 0)
         sim_process_set_var(p, "WMBT_KV_LAYOUT_TAG", layout_tags[plan->model]);
 }
@@ -75,11 +77,13 @@ static void fill_config(const struct sim_engine *e, uint32_t which, wmbt_kv_conf
     c->s3_runtime_threads = plan->parallel % 5 + 1;
     c->s3_get_retries = plan->retries;
     c->s3_retry_backoff_ms = plan->backoff_ms;
+    c->s3_retry_budget = plan->retry_budget;
     c->tail_fresh_ms = plan->tail_fresh_ms;
     c->lookup_probe_ms = plan->probe_ms;
     c->lookup_probe_ttl_ms = plan->probe_ttl_ms;
     c->scrub_interval_ms = plan->scrub_ms;
     c->index_nodes_max = plan->index_nodes;
+    c->reconcile_interval_ms = plan->reconcile_ms;
     memcpy(c->layout_tag, layout_tags[plan->model], strlen(layout_tags[plan->model]));
 }
 

@@ -16,6 +16,10 @@
 const char *sim_judge_hit(const struct sim_key *key, struct sim_value value, uint64_t store,
                           uint64_t start_ns, uint64_t end_ns);
 
+/* Rule "newest", of the newest effect on a tail whose puts are conditional: no try of
+ * a put that had returned before its store began an acknowledged one takes effect after that. */
+const char *sim_judge_arrival(const struct sim_key *key);
+
 /* Rule "model": bytes that only handles of another model wrote are not found. */
 const char *sim_judge_model(const struct sim_key *key, struct sim_value value, uint32_t model);
 

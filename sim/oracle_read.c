@@ -36,6 +36,17 @@ static bool arrived_after(const struct sim_key *key, struct sim_value value,
     return after;
 }
 
+// CONS-4, for one put of this store that failed and took effect all the same: what was there
+// before it is served no more.
+static bool outlived_failure(const struct sim_key *key, struct sim_value value,
+                             const struct sim_write *w, uint64_t end_ns) {
+    for (const struct sim_effect *e = key->effects; e != NULL; e = e->next) {
+        if (e->at_ns >= w->start_ns && e->at_ns <= w->gave_up_ns && is(e, w->value))
+            return !sim_key_held(key, value, e->at_ns + 1, end_ns);
+    }
+    return false;
+}
+
 // CONS-2, for one put that this store acknowledged before the call: the answer is its bytes, or
 // bytes that came into the bucket after them, put by others or by an earlier try that came late.
 static bool not_older(const struct sim_key *key, struct sim_value value,
@@ -51,6 +62,9 @@ static const char *judge_newest(const struct sim_key *key, struct sim_value valu
         bool own = w->store == store && w->outcome == SIM_DONE && w->end_ns < start_ns;
         if (own && !not_older(key, value, w, end_ns))
             return "newest: older bytes than this store acknowledged before the call";
+        bool failed = w->store == store && w->outcome == SIM_UNKNOWN && w->gave_up_ns < start_ns;
+        if (failed && key->tracked && outlived_failure(key, value, w, end_ns))
+            return "newest: bytes that a failed put of this store had replaced before the call";
     }
     return NULL;
 }
@@ -106,5 +120,42 @@ const char *sim_judge_tail(const struct sim_key *key, struct sim_value value, ui
         return why;
     if (!sim_key_held(key, value, since, end_ns))
         return "fresh: an older tail than the freshness bound allows";
+    return NULL;
+}
+
+// CONS-15. All that wrote this value are puts of one store that had returned, with success or
+// without, before `own` of the same store began.
+static bool only_older(const struct sim_key *key, struct sim_value value,
+                       const struct sim_write *own) {
+    for (const struct sim_write *w = key->writes; w != NULL; w = w->next) {
+        uint64_t ended = w->outcome == SIM_DONE ? w->end_ns : w->gave_up_ns;
+        if (sim_value_equal(w->value, value) &&
+            (w->store != own->store || w->outcome == SIM_UNDER_WAY || ended >= own->start_ns))
+            return false;
+    }
+    return true;
+}
+
+// Content that comes back may bring its ETag back: then a condition on it holds again.
+static bool replaces_new_bytes(const struct sim_effect *e) {
+    const struct sim_effect *before = e->next;
+    if (before == NULL || !before->present)
+        return false;
+    for (const struct sim_effect *old = before->next; old != NULL; old = old->next) {
+        if (old->present && sim_value_equal(old->value, before->value))
+            return false;
+    }
+    return true;
+}
+
+const char *sim_judge_arrival(const struct sim_key *key) {
+    const struct sim_effect *e = key->effects;
+    if (!key->ordered || e == NULL || !e->present || e->damaged || !replaces_new_bytes(e))
+        return NULL;
+    for (const struct sim_write *w = key->writes; w != NULL; w = w->next) {
+        bool own = w->store != 0 && w->outcome == SIM_DONE && w->end_ns <= e->at_ns;
+        if (own && only_older(key, e->value, w))
+            return "newest: a late try of an older put has replaced an acknowledged tail";
+    }
     return NULL;
 }

@@ -88,6 +88,22 @@ static void draw_models(struct sim_plan *plan) {
         plan->engines[i].model = (uint32_t)sim_rng_below(&rng, SIM_MODELS_MAX + 1);
 }
 
+// Half of the engines list now and then; some have many requests at a time.
+static void draw_requests(struct sim_plan *plan) {
+    struct sim_rng rng;
+    sim_rng_seed(&rng, plan->seed, "requests");
+    for (uint32_t i = 0; i < plan->engine_count; i++) {
+        struct sim_engine_plan *e = &plan->engines[i];
+        uint64_t ms = sim_rng_log(&rng, 20, 20000);
+        e->reconcile_ms = sim_rng_chance(&rng, 600000) ? (uint32_t)ms : 0;
+        e->retry_budget = (uint32_t)sim_rng_log(&rng, 4, 256);
+        if (e->reconcile_ms > 0 && sim_rng_chance(&rng, 500000))
+            e->probe_ms = 0; // then nothing but listings finds what others do
+        if (sim_rng_chance(&rng, 200000))
+            e->parallel = WK_OBJECTS_IN_FLIGHT_MAX;
+    }
+}
+
 // ---- operations
 
 struct mix {
@@ -168,6 +184,7 @@ void sim_plan_draw(struct sim_plan *plan, uint64_t seed) {
     for (uint32_t i = 0; i < plan->engine_count; i++)
         draw_engine(&plan->engines[i], &rng, plan->hosts, plan->bucket_count);
     draw_models(plan);
+    draw_requests(plan);
     plan->chaos_ms = (uint32_t)sim_rng_log(&rng, 5, 500);
     if (plan->faults.ppm[SIM_FAULT_ALLOC_KTH] > 0)
         plan->fail_after_allocations = (uint32_t)sim_rng_log(&rng, 1, 3000);

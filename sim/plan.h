@@ -84,6 +84,8 @@ struct sim_engine_plan {
     uint32_t log_level;
     uint32_t first_space;
     uint32_t model; /* stated with each block; 0: nothing is */
+    uint32_t reconcile_ms;
+    uint32_t retry_budget;
 };
 
 struct sim_plan {

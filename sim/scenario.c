@@ -15,11 +15,12 @@ static void write_engine(const struct sim_engine_plan *e, FILE *to) {
     fprintf(to,
             "engine host=%u sessions=%u threads=%u handles=%u bucket=%u,%u exits=%u frees=%u "
             "config=%u ram=%" PRIu64 " level=%u parallel=%u retries=%u backoff=%u fresh=%u "
-            "probe=%u ttl=%u scrub=%u nodes=%u log=%u space=%u model=%u\n",
+            "probe=%u ttl=%u scrub=%u nodes=%u log=%u space=%u model=%u reconcile=%u budget=%u\n",
             e->host, e->sessions, e->threads, e->handles, e->bucket[0], e->bucket[1], e->exits,
             e->frees_first, e->by_config, e->ram_bytes, e->level, e->parallel, e->retries,
             e->backoff_ms, e->tail_fresh_ms, e->probe_ms, e->probe_ttl_ms, e->scrub_ms,
-            e->index_nodes, e->log_level, e->first_space, e->model);
+            e->index_nodes, e->log_level, e->first_space, e->model, e->reconcile_ms,
+            e->retry_budget);
 }
 
 void sim_plan_write(const struct sim_plan *p, FILE *to) {
@@ -93,16 +94,18 @@ static bool read_bucket(struct sim_plan *p, const char *line) {
 
 static bool read_engine(struct sim_plan *p, const char *line) {
     struct sim_engine_plan *e = &p->engines[p->engine_count];
+    e->retry_budget = 256;
     if (p->engine_count == SIM_ENGINES_MAX ||
         sscanf(line,
                "engine host=%u sessions=%u threads=%u handles=%u bucket=%u,%u exits=%u frees=%u "
                "config=%u ram=%" SCNu64 " level=%u parallel=%u retries=%u backoff=%u fresh=%u "
-               "probe=%u ttl=%u scrub=%u nodes=%u log=%u space=%u model=%u",
+               "probe=%u ttl=%u scrub=%u nodes=%u log=%u space=%u model=%u reconcile=%u budget=%u",
                &e->host, &e->sessions, &e->threads, &e->handles, &e->bucket[0], &e->bucket[1],
                &e->exits, &e->frees_first, &e->by_config, &e->ram_bytes, &e->level, &e->parallel,
                &e->retries, &e->backoff_ms, &e->tail_fresh_ms, &e->probe_ms, &e->probe_ttl_ms,
-               &e->scrub_ms, &e->index_nodes, &e->log_level, &e->first_space, &e->model) < 21)
-        return false; // the model came later and may be missing
+               &e->scrub_ms, &e->index_nodes, &e->log_level, &e->first_space, &e->model,
+               &e->reconcile_ms, &e->retry_budget) < 21)
+        return false; // the last three came later and may be missing
     p->engine_count++;
     return e->sessions <= SIM_SESSIONS_MAX && e->threads <= SIM_THREADS_MAX && e->handles <= 2 &&
            e->model <= SIM_MODELS_MAX;

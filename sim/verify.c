@@ -2,18 +2,22 @@
 // The healed world: nothing fails any more and nobody writes. Every handle that lived through the
 // faults has to see what is there: all of it, and nothing else.
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "calls.h"
+#include "fault.h"
 #include "flight.h"
 #include "pool.h"
 #include "report.h"
+#include "trace.h"
 
 #define GROUP 24u
 
-#define MS           ((uint64_t)1000000)
-#define PROBE_REST   (11000 * MS) // the longest time that probes rest after failures, and a second
-#define PATIENCE_MAX 4u           // rests that one handle is given
+#define MS            ((uint64_t)1000000)
+#define PROBE_REST    (11000 * MS) // the longest time that probes rest after failures, and a second
+#define LISTING_LIMIT (600000 * MS) // one may hang in requests from before
+#define PATIENCE_MAX  4u            // rests that one handle is given
 
 // Asks in groups for every block of the namespace: present means OK, absent means a miss (the
 // judges of sim_do_get_partial see to the misses).
@@ -99,6 +103,64 @@ static void verify_fresh_all(struct sim_thread *t, const struct sim_handle *h, u
                             .count = SIM_CHAIN_MAX,
                             .deadline_ms = -1};
         verify_fresh(t, h, &op, &patience);
+    }
+}
+
+static uint64_t listings_of(const struct sim_handle *h) {
+    static char text[8192];
+    int64_t size = wmbt_kv_stats_json(h->handle, text, sizeof text);
+    const char *at = size < 0 ? NULL : strstr(text, "\"reconciles\":");
+    return at == NULL ? 0 : strtoull(at + strlen("\"reconciles\":"), NULL, 10);
+}
+
+static bool lists_surely(const struct sim_thread *t, const struct sim_handle *h) {
+    const uint32_t need = WK_OBJECTS_LIST | WK_OBJECTS_HEAD;
+    const struct sim_bucket_plan *b = &sim_the_plan->buckets[h->bucket];
+    const struct sim_engine_plan *e = t->engine->plan;
+    return e->reconcile_ms > 0 && e->scrub_ms != 1 && b->endpoint == SIM_ENDPOINT_BUCKET &&
+           (b->caps & need) == need && t->process->memory_failures == 0 &&
+           sim_fault_count(SIM_FAULT_THREAD_START) == 0 &&
+           e->index_nodes >= SIM_SPACES_MAX * SIM_BLOCKS_MAX;
+}
+
+// One of the blocks that are there; nobody tells the handle.
+static void third_party_deletes(const struct sim_handle *h, uint32_t space) {
+    struct sim_bucket *b = sim_bucket(h->bucket == 0 ? "bucket-0" : "bucket-1");
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct sim_object *o = b->objects[i];
+        const struct sim_key *key = sim_model_key_of(b, o->key);
+        if (key == NULL || key->tail || key->space != space || sim_bucket_find(b, o->key) == NULL)
+            continue;
+        sim_event("third.delete", o->key, 0, 0);
+        sim_bucket_delete(b, o->key);
+        return;
+    }
+}
+
+// CONS-14, before any get: after a LIST of the healed world nothing is known of what is gone.
+static void verify_listed(struct sim_thread *t, const struct sim_handle *h, uint32_t handle) {
+    const struct sim_universe *u = sim_the_universe;
+    uint32_t space = t->engine->plan->first_space % u->space_count;
+    if (u->spaces[space][0] == 0)
+        return; // an empty setting is none: the handle lists "default"
+    third_party_deletes(h, space);
+    uint64_t since = sim_now();
+    uint64_t wanted = listings_of(h) + 2; // one may have begun before
+    while (listings_of(h) < wanted) {
+        sim_sleep(t->engine->plan->reconcile_ms * MS / 2);
+        if (sim_now() - since > LISTING_LIMIT + 3ull * t->engine->plan->reconcile_ms * MS)
+            sim_violate("converges", "no two listings in a healed world");
+    }
+    for (uint32_t i = 0; i < u->block_count; i++) {
+        wmbt_kv_block_result result;
+        const char *hex = u->hex[i];
+        const struct sim_key *key = sim_model_key(h->bucket, space, i, false);
+        if (sim_key_present_sometime(key, since, sim_now()))
+            continue;
+        int64_t rc = wmbt_kv_contains_blocks(t->engine->handles[handle]->handle, u->spaces[space],
+                                             &hex, 1, -1, &result);
+        if (rc > 0 && !sim_key_present_sometime(key, since, sim_now()))
+            sim_violate("converges", "block %u is gone, and counts after two listings", i);
     }
 }
 
@@ -191,6 +253,8 @@ void sim_verify(struct sim_thread *t) {
         struct sim_handle *h = e->handles[i];
         if (h == NULL)
             sim_violate("converges", "a handle cannot be opened in a healed world");
+        if (lists_surely(t, h))
+            verify_listed(t, h, i);
         for (uint32_t space = 0; space < sim_the_universe->space_count; space++) {
             if (probes_surely(t, h))
                 verify_fresh_all(t, h, i, space);

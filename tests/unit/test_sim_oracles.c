@@ -8,7 +8,9 @@
  *
  *   put:S:V:b-e   store S was asked to write value V at b, and acknowledged it at e
  *   fail:S:V:b    ... and did not: unknown
+ *   gave:S:V:b-e  ... and returned at e without success: unknown
  *   run:S:V:b     ... and is still at it
+ *   ordered       it is a tail whose puts are conditional
  *   at:t:V        at t the bucket got V; "-": it was deleted; "!V": V, damaged
  *
  * and a question is an answer that somebody got:
@@ -16,6 +18,7 @@
  *   hit:S:V:b-e     a get of store S from b to e gave V
  *   miss:b-e        a get gave a miss;  excused:b-e  bytes were damaged on the way meanwhile
  *   tail:S:V:f:b-e  a get of a tail, with freshness bound f; V "-": a miss
+ *   arrived         the bucket got the last value
  *   stored:V:b-e    a put of V was acknowledged
  *
  * Values are one letter; "0" is the empty one.
@@ -56,8 +59,12 @@ static void history_reset(struct history *h, bool tracked) {
 static struct sim_write *add_write(struct history *h, uint64_t store, char v, uint64_t start_ns) {
     assert_true(h->write_count < WRITES_MAX);
     struct sim_write *w = &h->writes[h->write_count++];
-    *w = (struct sim_write){h->key.writes, value_of(v), start_ns, SIM_NEVER,
-                            SIM_UNDER_WAY, store,       0};
+    *w = (struct sim_write){.next = h->key.writes,
+                            .value = value_of(v),
+                            .start_ns = start_ns,
+                            .end_ns = SIM_NEVER,
+                            .outcome = SIM_UNDER_WAY,
+                            .store = store};
     h->key.writes = w;
     return w;
 }
@@ -65,6 +72,11 @@ static struct sim_write *add_write(struct history *h, uint64_t store, char v, ui
 static void end_write(struct sim_write *w, uint64_t end_ns) {
     w->outcome = SIM_DONE;
     w->end_ns = end_ns;
+}
+
+static void give_up(struct sim_write *w, uint64_t end_ns) {
+    w->outcome = SIM_UNKNOWN;
+    w->gave_up_ns = end_ns;
 }
 
 /* As sim_model_version does it: damage changes the bytes, but not what the ETag says. */
@@ -92,6 +104,10 @@ static void read_word(struct history *h, const char *word) {
     char v, mark;
     if (sscanf(word, "put:%u:%c:%u-%u", &store, &v, &start, &end) == 4)
         end_write(add_write(h, store, v, start), end);
+    else if (sscanf(word, "gave:%u:%c:%u-%u", &store, &v, &start, &end) == 4)
+        give_up(add_write(h, store, v, start), end);
+    else if (strcmp(word, "ordered") == 0)
+        h->key.ordered = true;
     else if (sscanf(word, "fail:%u:%c:%u", &store, &v, &start) == 3)
         add_write(h, store, v, start)->outcome = SIM_UNKNOWN;
     else if (sscanf(word, "run:%u:%c:%u", &store, &v, &start) == 3)
@@ -129,6 +145,8 @@ static const char *judge(const struct history *h, const char *question) {
         return sim_judge_tail(&h->key, asked(v), store, fresh, false, start, end);
     if (sscanf(question, "stored:%c:%u-%u", &v, &start, &end) == 3)
         return sim_judge_put(&h->key, value_of(v), start, end);
+    if (strcmp(question, "arrived") == 0)
+        return sim_judge_arrival(&h->key);
     fail_msg("not a question: %s", question);
     return NULL;
 }
@@ -205,6 +223,22 @@ static const struct example good[] = {
      NULL, BUCKET},
     {"no tail after its deletion", "put:1:A:10-20 at:15:A at:60:-", "tail:1:-:0:70-71", NULL,
      BUCKET},
+    {"what a failed put of ours replaced, before it ended",
+     "put:1:A:10-20 at:15:A gave:1:B:30-40 at:35:B", "hit:1:A:38-51", NULL, BUCKET},
+    {"what another store's failed put replaced", "put:1:A:10-20 at:15:A gave:2:B:30-40 at:35:B",
+     "hit:1:A:50-51", NULL, BUCKET},
+    {"what a failed put of ours has not replaced yet",
+     "put:1:A:10-20 at:15:A gave:1:B:30-40 at:45:B", "hit:1:A:50-51", NULL, BUCKET},
+    {"a late try of a put that was not given up before ours",
+     "ordered gave:1:A:10-35 put:1:B:30-40 at:38:B at:70:A", "arrived", NULL, BUCKET},
+    {"a late try over another store's put", "ordered gave:1:A:10-20 put:2:B:30-40 at:38:B at:70:A",
+     "arrived", NULL, BUCKET},
+    {"a late try after somebody deleted the newer one",
+     "ordered gave:1:A:10-20 put:1:B:30-40 at:38:B at:50:- at:70:A", "arrived", NULL, BUCKET},
+    {"a late try over bytes that came back",
+     "ordered put:2:B:1-5 at:3:B gave:1:A:10-20 put:1:C:22-25 at:24:C put:1:B:30-40 at:38:B "
+     "at:70:A",
+     "arrived", NULL, BUCKET},
     {"a directory: what was put", "put:1:A:10-20", "hit:2:A:30-40", NULL, DIRECTORY},
     {"a directory: of a put that failed", "put:1:A:10-20 fail:1:B:30", "hit:1:B:50-51", NULL,
      DIRECTORY},
@@ -272,6 +306,12 @@ static const struct example bad[] = {
     {"no tail, long after its put", "put:1:A:10-20 at:15:A", "tail:2:-:10:30-31", "found", BUCKET},
     {"a tail that was deleted longer ago than the bound", "put:1:A:10-20 at:15:A at:30:-",
      "tail:1:A:10:50-51", "fresh", BUCKET},
+    {"what a failed put of ours had replaced", "put:1:A:10-20 at:15:A gave:1:B:30-40 at:35:B",
+     "hit:1:A:50-51", "newest", BUCKET},
+    {"a late try of a tail over a newer one",
+     "ordered gave:1:A:10-20 put:1:B:30-40 at:35:B at:70:A", "arrived", "newest", BUCKET},
+    {"a late second try of a tail over a newer one",
+     "ordered put:1:A:10-20 at:15:A put:1:B:30-40 at:35:B at:70:A", "arrived", "newest", BUCKET},
     {"a directory: bytes that nobody wrote", "put:1:A:10-20", "hit:1:X:30-40", "bytes", DIRECTORY},
     {"a directory: older than our own put", "put:1:A:10-20 put:1:B:30-40", "hit:1:A:50-51",
      "newest", DIRECTORY},
@@ -524,7 +564,7 @@ static void random_history(struct sim_rng *r, struct history *h) {
         if (sim_rng_chance(r, 700000))
             end_write(w, sim_rng_between(r, start, MOMENTS - 1));
         else if (sim_rng_chance(r, 500000))
-            w->outcome = SIM_UNKNOWN;
+            give_up(w, sim_rng_between(r, start, MOMENTS - 1));
     }
     uint64_t at = 0;
     for (uint32_t i = 0; i < 6; i++) {
@@ -588,6 +628,16 @@ static bool slow_after(const struct moments *m, const struct sim_write *w, char 
     return true;
 }
 
+/* Did the failed put take effect, for the last time at t, and was `v` not there since? */
+static bool slow_outlived(const struct moments *m, const struct sim_write *w, char own, char v,
+                          uint64_t end) {
+    for (uint64_t t = w->gave_up_ns + 1; t-- > w->start_ns;) {
+        if (strchr(m->held.within[t] + 1, own) != NULL)
+            return !slow_held(&m->named, v, t + 1, end);
+    }
+    return false;
+}
+
 static bool slow_newest(const struct history *h, const struct moments *m, char v, uint64_t store,
                         uint64_t start, uint64_t end) {
     for (uint32_t i = 0; i < h->write_count; i++) {
@@ -595,6 +645,9 @@ static bool slow_newest(const struct history *h, const struct moments *m, char v
         char own = letter(w->value);
         if (w->store == store && w->outcome == SIM_DONE && w->end_ns < start && own != v &&
             !slow_after(m, w, own, v, end))
+            return false;
+        if (w->store == store && w->outcome == SIM_UNKNOWN && w->gave_up_ns < start &&
+            slow_outlived(m, w, own, v, end))
             return false;
     }
     return true;
