@@ -15,6 +15,7 @@ static struct {
     char region[100];
     char access_key[100];
     char secret_key[100];
+    char more[300]; /* the texts and switches for S3 alone, in the order of the struct */
     uint32_t threads;
     enum wk_status answer;
 } seen;
@@ -36,6 +37,10 @@ static enum wk_status see_objects(struct wk_env *env, const struct wk_objects_co
     keep(seen.region, sizeof seen.region, config->region);
     keep(seen.access_key, sizeof seen.access_key, config->access_key);
     keep(seen.secret_key, sizeof seen.secret_key, config->secret_key);
+    snprintf(seen.more, sizeof seen.more, "%s %s %s %s %s %s %d%d%d",
+             config->prefix == NULL ? "" : config->prefix, config->session_token,
+             config->credentials_file, config->secret_key_file, config->ca_file, config->proxy,
+             config->virtual_host, config->local_dev, config->create_bucket);
     seen.threads = config->threads;
     *out = &objects;
     return WK_OK;
@@ -170,6 +175,47 @@ static void default_credentials_are_refused_off_loopback(void **state) {
             assert_says(refusal, "refusing default MinIO credentials outside local-dev mode; ");
             assert_says(refusal, "WMBT_KV_LOCAL_DEV=1");
         }
+    }
+}
+
+static void what_s3_needs_reaches_it(void **state) {
+    (void)state;
+    struct fake_var vars[] = {{"WMBT_KV_BUCKET", "b"},
+                              {"WMBT_KV_S3_ENDPOINT", "https://s3.example"},
+                              {"WMBT_KV_S3_SESSION_TOKEN", "token"},
+                              {"WMBT_KV_S3_CREDENTIALS_FILE", "/keys"},
+                              {"WMBT_KV_S3_SECRET_KEY_FILE", "/secret"},
+                              {"WMBT_KV_S3_CA_FILE", "/ca"},
+                              {"WMBT_KV_S3_PROXY", "http://proxy"},
+                              {"WMBT_KV_S3_ADDRESSING", "virtual"},
+                              {"WMBT_KV_S3_CREATE_BUCKET", "true"},
+                              {"WMBT_KV_LOCAL_DEV", ""},
+                              {NULL, NULL}};
+    assert_null(open_with(vars));
+    assert_string_equal(seen.more, "kv/cabi token /keys /secret /ca http://proxy 101");
+    vars[9].value = "1";
+    vars[8].value = "0";
+    vars[7].value = "path";
+    assert_null(open_with(vars));
+    assert_string_equal(seen.more, "kv/cabi token /keys /secret /ca http://proxy 010");
+    /* On loopback local-dev mode is on by itself. */
+    vars[1].value = "http://127.0.0.1:9000";
+    vars[9].value = "";
+    assert_null(open_with(vars));
+    assert_string_equal(seen.more, "kv/cabi token /keys /secret /ca http://proxy 010");
+}
+
+/* SET-7: the store checks what is in the file; the default of the setting does not count then. */
+static void keys_from_a_file_are_not_the_default_ones(void **state) {
+    (void)state;
+    static const char *const names[] = {"WMBT_KV_S3_CREDENTIALS_FILE",
+                                        "WMBT_KV_S3_SECRET_KEY_FILE"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct fake_var vars[] = {{"WMBT_KV_BUCKET", "b"},
+                                        {"WMBT_KV_S3_ENDPOINT", "https://s3.example"},
+                                        {names[i], "/keys"},
+                                        {NULL, NULL}};
+        assert_null(open_with(vars));
     }
 }
 
@@ -398,6 +444,8 @@ int main(void) {
         TEST(a_directory_needs_only_a_bucket),
         TEST(settings_reach_the_store),
         TEST(default_credentials_are_refused_off_loopback),
+        TEST(what_s3_needs_reaches_it),
+        TEST(keys_from_a_file_are_not_the_default_ones),
         TEST(remote_kinds_come_first),
         TEST(addresses_are_checked_before_anything_else),
         TEST(failures_below_pass_their_text_on),

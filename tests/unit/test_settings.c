@@ -111,6 +111,7 @@ static void garbage_in_the_retry_numbers_and_in_our_own_variables_fails(void **s
         "WMBT_KV_LOOKUP_PROBE_MS", "WMBT_KV_LOOKUP_PROBE_TTL_MS",
         "WMBT_KV_INDEX_NODES_MAX", "WMBT_KV_PARALLEL",
         "WMBT_KV_LAYOUT_TAG",      "WMBT_KV_SCRUB_INTERVAL_MS",
+        "WMBT_KV_S3_ADDRESSING",   "WMBT_KV_S3_CREATE_BUCKET",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const struct fake_var vars[] = {
@@ -157,12 +158,17 @@ static void texts_are_checked_for_length_and_utf8(void **state) {
 /* SET-8 */
 static void a_secret_is_not_shown(void **state) {
     (void)state;
-    const struct fake_var vars[] = {
-        {"WMBT_KV_BUCKET", "b"}, {"WMBT_KV_S3_SECRET_KEY", "hunter2\xff"}, {NULL, NULL}};
-    assert_int_equal(read_vars(vars, all_scopes), WK_INVALID);
-    assert_contains(err.text, "WMBT_KV_S3_SECRET_KEY=(secret)");
-    assert_null(strstr(err.text, "hunter2"));
-    assert_null(strstr(fake.log, "hunter2"));
+    static const char *const names[] = {"WMBT_KV_S3_SECRET_KEY", "WMBT_KV_S3_SESSION_TOKEN",
+                                        "WMBT_KV_S3_PROXY"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct fake_var vars[] = {
+            {"WMBT_KV_BUCKET", "b"}, {names[i], "hunter2\xff"}, {NULL, NULL}};
+        assert_int_equal(read_vars(vars, all_scopes), WK_INVALID);
+        assert_contains(err.text, names[i]);
+        assert_contains(err.text, "=(secret)");
+        assert_null(strstr(err.text, "hunter2"));
+        assert_null(strstr(fake.log, "hunter2"));
+    }
     memset(settings.s3_secret_key, 'x', 10);
     wk_settings_wipe(&settings);
     struct wk_settings zero;
