@@ -188,7 +188,8 @@ unit: $(UNIT_BIN) ## unit tests
 
 # Those that neither count allocations themselves nor take minutes on a simulated processor.
 VALGRIND_TESTS := base object_key settings cabi_calls cabi_open cabi_memory arena cache \
-                  store_basic store_races dir callbacks radix_links env_files
+                  store_basic store_races dir callbacks radix_links env_files s3_list s3_answers \
+                  s3_credentials
 .PHONY: valgrind
 valgrind: $(VALGRIND_TESTS:%=$(B)/tests/unit/test_%) ## unit tests of what holds memory, under valgrind
 	$(Q)WRAPPER="valgrind -q --error-exitcode=9 --leak-check=full" scripts/run-tests $^
