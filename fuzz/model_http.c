@@ -136,8 +136,13 @@ static void read_connection(struct reading *r, struct wk_span list) {
         bool last = !cut(&list, ',', &one);
         if (last)
             one = list;
-        r->close |= is(trimmed(one), "close");
-        r->stay |= is(trimmed(one), "keep-alive");
+        one = trimmed(one);
+        r->close |= is(one, "close");
+        r->stay |= is(one, "keep-alive");
+        for (size_t i = 0; i < one.size; i++) {
+            if (among(one.data[i], " \t")) /* no list of words; nobody says what it means */
+                r->sure = false;
+        }
         if (last)
             return;
     }
@@ -184,8 +189,9 @@ static bool read_field(struct reading *r, struct wk_span line) {
         if (!letter_or_digit(name.data[i]) && !among(name.data[i], "!#$%&'*+-.^_`|~"))
             return false;
     }
+    bool length = is(name, "content-length");
     for (size_t i = 0; i < value.size; i++) {
-        if (value.data[i] >= 0x80)
+        if (value.data[i] >= 0x80 || (length && value.data[i] == '\t'))
             r->sure = false;
     }
     if (!r->is_request && is(name, "expect"))

@@ -110,8 +110,35 @@ static const char *token_fault(const struct wk_http_tokens *tokens, struct wk_sp
     return NULL;
 }
 
-static enum wk_http_progress good_tokens(struct wk_span head, const char *what,
-                                         const struct wk_http_tokens *tokens,
+/* "HTTP/1.1" at the front, whatever the digits. */
+static bool begins_with_version(struct wk_span text) {
+    static const char shape[] = "HTTP/d.d";
+    bool good = text.size >= sizeof shape - 1;
+    for (size_t i = 0; good && i < sizeof shape - 1; i++) {
+        uint8_t c = text.data[i];
+        good = shape[i] == 'd' ? c >= '0' && c <= '9' : c == (uint8_t)shape[i];
+    }
+    return good;
+}
+
+/*
+ * The letters of the version too: a library that was not built strict takes any for "TTP", line
+ * ends among them, and would see one line where others see two. A request has its version behind
+ * the target and a blank, a response at the front, but for empty lines.
+ */
+static bool version_is_spelled(struct wk_span head, enum wk_http_kind kind,
+                               const struct wk_http_tokens *tokens) {
+    size_t at = 0;
+    if (kind == WK_HTTP_REQUEST)
+        at = offset_of(tokens->target, head) + tokens->target.size + 1;
+    while (kind == WK_HTTP_RESPONSE && at < head.size &&
+           (head.data[at] == '\r' || head.data[at] == '\n'))
+        at++;
+    return at < head.size && begins_with_version(wk_span(head.data + at, head.size - at));
+}
+
+static enum wk_http_progress good_tokens(struct wk_span head, enum wk_http_kind kind,
+                                         const char *what, const struct wk_http_tokens *tokens,
                                          struct wk_http_fault *fault) {
     if (tokens->major != 1)
         return bad(fault, 505,
@@ -121,6 +148,8 @@ static enum wk_http_progress good_tokens(struct wk_span head, const char *what,
     const char *detail = token_fault(tokens, &where);
     if (detail != NULL)
         return syntax(fault, 400, what, offset_of(where, head), detail, where);
+    if (!version_is_spelled(head, kind, tokens))
+        return syntax(fault, 400, what, 0, "no version in the first line", wk_span(NULL, 0));
     return WK_HTTP_COMPLETE;
 }
 
@@ -133,7 +162,7 @@ static enum wk_http_progress tokenize(struct wk_span head, enum wk_http_kind kin
     unsigned answer = 400;
     switch (wk_http_tokenize(head, kind, tokens)) {
     case WK_HTTP_TOKENS_GOOD:
-        return good_tokens(head, what, tokens, fault);
+        return good_tokens(head, kind, what, tokens, fault);
     case WK_HTTP_TOKENS_TOO_MANY:
         return too_large(fault, 431, what, WK_HTTP_FIELDS_MAX, tokens->fault_at,
                          WK_HTTP_FIELDS_MAX + 1);
