@@ -71,6 +71,7 @@ static enum wk_status check(const struct wk_rpc_session *s, const char *ns, cons
     return wk_auth_check(auth, s, wk_span_text(ns), wk_span_text(key), access, 0, &err);
 }
 
+/* AUTH-1 */
 static void test_tokens_are_known_by_their_hash(void **state) {
     (void)state;
     struct wk_rpc_session s = {.env = env};
@@ -86,6 +87,7 @@ static void test_tokens_are_known_by_their_hash(void **state) {
     assert_int_equal(check(&s, "team-a", "k", WK_ACCESS_READ), WK_DENIED);
 }
 
+/* AUTH-2 AUTH-3 */
 static void test_the_final_key_decides(void **state) {
     (void)state;
     struct wk_rpc_session a = session_of("token of a");
@@ -107,6 +109,7 @@ static void test_the_final_key_decides(void **state) {
     assert_int_equal(check(&root, "any", "", WK_ACCESS_ADMIN), WK_OK);
 }
 
+/* AUTH-4 */
 static void test_a_quota_ends_puts(void **state) {
     (void)state;
     struct wk_span ns = wk_span_text("team-a");
@@ -123,6 +126,7 @@ static void test_a_quota_ends_puts(void **state) {
     assert_int_equal(wk_auth_check(auth, &a, ns, key, WK_ACCESS_READ, 0, &err), WK_OK);
 }
 
+/* AUTH-5 */
 static void test_a_reload_holds_for_open_sessions(void **state) {
     (void)state;
     char text[300];
@@ -142,6 +146,7 @@ static void test_a_reload_holds_for_open_sessions(void **state) {
     assert_int_equal(check(&b, "anything", "k", WK_ACCESS_WRITE), WK_OK);
 }
 
+/* AUTH-5 */
 static void test_bad_files_say_where(void **state) {
     (void)state;
     char hex[65];
@@ -184,6 +189,7 @@ static void test_bad_files_say_where(void **state) {
     assert_non_null(strstr(err.text, "too many sections"));
 }
 
+/* AUTH-6 */
 static void test_without_a_file_everybody_may(void **state) {
     (void)state;
     struct wk_auth *open_to_all;

@@ -158,6 +158,7 @@ static size_t lookup(uint32_t first, size_t count) {
     return matched;
 }
 
+/* RPC-1 RPC-8 */
 static void test_blocks_go_there_and_come_back(void **state) {
     (void)state;
     struct wk_block_result results[20];
@@ -181,6 +182,7 @@ static void test_blocks_go_there_and_come_back(void **state) {
     client->ops->release(client, results, 2);
 }
 
+/* RPC-13 RPC-7 */
 static void test_a_batch_over_one_frame_is_split(void **state) {
     (void)state;
     struct wk_block_result results[24];
@@ -194,6 +196,7 @@ static void test_a_batch_over_one_frame_is_split(void **state) {
     assert_int_equal(get_blocks(1, 24, WK_GET_ALL, results), WK_MISS);
 }
 
+/* RPC-14 */
 static void test_a_partial_get_answers_each(void **state) {
     (void)state;
     struct wk_block_result results[30];
@@ -231,6 +234,7 @@ static void test_tails(void **state) {
     free(bytes);
 }
 
+/* RPC-15 */
 static void test_a_lease_outlives_the_handle(void **state) {
     (void)state;
     struct wk_block_result results[3];
@@ -245,6 +249,7 @@ static void test_a_lease_outlives_the_handle(void **state) {
     gone->ops->release(gone, results, 3);
 }
 
+/* RPC-11 RPC-12 */
 static void test_a_restarted_server_is_found_again(void **state) {
     (void)state;
     struct wk_block_result results[4];
@@ -299,6 +304,7 @@ static void *call_often(void *arg) {
     return NULL;
 }
 
+/* RPC-9 */
 static void test_many_threads_on_one_handle(void **state) {
     (void)state;
     pthread_t threads[8];
