@@ -53,6 +53,10 @@ void rig_batch_init(struct rig_batch *batch, const char *ns, unsigned number, si
                     size_t size);
 void rig_batch_free(struct rig_batch *batch);
 
+/* The batches of the program engine. */
+#define ENGINE_BLOCKS 8u
+#define ENGINE_SIZE   (96u * 1024)
+
 /* -1 failed, else as the functions say. */
 int64_t rig_save(wmbt_kv_handle_t *kv, const char *ns, const struct rig_batch *batch);
 /* 1 hit, 0 miss, -1 failed, -2 other bytes than were put. */

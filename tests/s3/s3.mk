@@ -7,7 +7,7 @@
 # A server of yours: WMBT_KV_TEST_S3_ENDPOINT, _BUCKET, _ACCESS_KEY and _SECRET_KEY. What the tests
 # put there stays, below prefixes that begin with "wombatkv-".
 
-S3_TESTS := $(addprefix $(B)/tests/s3/,requests faults)
+S3_TESTS := $(addprefix $(B)/tests/s3/,requests faults processes engine)
 S3_RUNS := $(B)/tests/conformance/abi-s3-path $(B)/tests/conformance/abi-s3-virtual
 S3_SHARED := tests/s3/rig.c tests/conformance/helpers.c
 S3_HEADERS := tests/s3/rig.h tests/conformance/suite.h $(HEADERS)
