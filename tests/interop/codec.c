@@ -229,6 +229,7 @@ int main(int argc, char **argv) {
     in_batches(&r, mutants, our_mutants);
     in_batches(&r, mutants, their_mutants);
     bool ended = judge_stop(&r.judge);
+    free(r.arena.data);
     printf("interop-codec: %llu values and %llu damaged archives, half of each from either side; "
            "%llu of these accepted, refused for bounds %llu, align %llu, short %llu, utf8 %llu, "
            "tag %llu\n",
