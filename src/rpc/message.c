@@ -3,16 +3,18 @@
 
 #include "base/progress.h"
 
+/* What has come with the header stays ahead: a small message takes one read. */
 enum wk_status wk_message_read_header(struct wk_stream *stream, uint64_t deadline_ns,
                                       struct wk_envelope_header *out, struct wk_error *err) {
-    uint8_t bytes[WK_ENVELOPE_HEADER_BYTES];
     struct wk_wire_error error;
-    enum wk_status status = wk_stream_read(stream, bytes, sizeof bytes, deadline_ns, NULL, err);
-    if (status != WK_OK)
-        return status;
-    if (!wk_envelope_header_decode(wk_span(bytes, sizeof bytes), WK_FRAME_BODY_BYTES_MAX, out,
-                                   &error))
+    while (wk_stream_ahead(stream).size < WK_ENVELOPE_HEADER_BYTES) {
+        enum wk_status status = wk_stream_more(stream, deadline_ns, err);
+        if (status != WK_OK)
+            return status;
+    }
+    if (!wk_envelope_header_decode(wk_stream_ahead(stream), WK_FRAME_BODY_BYTES_MAX, out, &error))
         return wk_wire_fail(err, &error);
+    wk_stream_consume(stream, WK_ENVELOPE_HEADER_BYTES);
     return WK_OK;
 }
 
