@@ -112,7 +112,7 @@ BENCH_BIN := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
 # ---- library ----------------------------------------------------------------------------------
 
 .PHONY: all
-all: lib $(B)/wombatkv-sim
+all: lib $(B)/wombatkv-daemon $(B)/wombatkv-sim
 
 .PHONY: lib
 lib: $(B)/libwombatkv.so $(B)/libwombatkv.so.$(SOVERSION) $(B)/libwombatkv.a ## the shared and the static library
@@ -251,6 +251,7 @@ $(B)/examples/demo: examples/engine/demo.c examples/engine/transformer.c \
 	$(Q)$(CC) -std=gnu11 -O3 -ffp-contract=off -Wall -Wextra $(if $(WERROR),-Werror) $(SANFLAGS) \
 	    -Iinclude $(filter %.c,$^) -o $@ -L$(B) -lwombatkv -Wl,-rpath,'$$ORIGIN/..' -lm
 
+include tests/daemon/daemon.mk
 include tests/vectors/vectors.mk
 include tests/interop/interop.mk
 include tests/conformance.mk

@@ -18,7 +18,7 @@ FUZZ_TARGETS := $(foreach pair,$(FUZZ_PAIRS),$(firstword $(subst :, ,$(pair))))
 # fuzz_harness(place, suffix): each target's file there is made from its harness
 fuzz_harness = $(foreach pair,$(FUZZ_PAIRS),$(eval $(1)/$(firstword $(subst :, ,$(pair)))$(2): \
     fuzz/$(lastword $(subst :, ,$(pair))).c))
-FUZZ_LIBS := $(filter-out -lcurl -linih -lssl -lcrypto -lpthread,$(LIBS))
+FUZZ_LIBS := $(filter-out -lcurl -lssl -lcrypto -lpthread,$(LIBS))
 FUZZ_CPPFLAGS = $(CPPFLAGS) -D_GNU_SOURCE -Ifuzz
 FUZZ_BASE_FLAGS = -std=c11 -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow $(if $(WERROR),-Werror)
 FUZZ_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined

@@ -317,8 +317,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     world_begin(world, data, size);
     wk_settings_defaults(settings);
     wk_error_clear(&err);
-    enum wk_status status = wk_settings_read(
-        &world->env, WK_SCOPE_ALL | WK_SCOPE_EMBEDDED | WK_SCOPE_OBJECTS, settings, &err);
+    const uint32_t scopes =
+        WK_SCOPE_ALL | WK_SCOPE_EMBEDDED | WK_SCOPE_OBJECTS | WK_SCOPE_REMOTE | WK_SCOPE_DAEMON;
+    enum wk_status status = wk_settings_read(&world->env, scopes, settings, &err);
     check_all(world, settings, status, &err);
     check_strays(world);
     wk_settings_wipe(settings);

@@ -12,6 +12,7 @@ static const struct {
 } pages[] = {
     {"settings", wk_settings_write_page},
     {"sample", wk_settings_write_sample},
+    {"daemon-sample", wk_settings_write_daemon_sample},
     {"metrics", wk_metrics_write_spec},
 };
 
@@ -23,7 +24,7 @@ int main(int argc, char **argv) {
             pages[i].write(&to);
     }
     if (to.at == 0 && !to.failed) {
-        fprintf(stderr, "usage: %s settings|sample|metrics\n", argv[0]);
+        fprintf(stderr, "usage: %s settings|sample|daemon-sample|metrics\n", argv[0]);
         return 2;
     }
     if (to.failed || fwrite(text, 1, to.at, stdout) != to.at || fflush(stdout) != 0) {

@@ -50,4 +50,5 @@ $(B)/scripts/print-docs: scripts/print-docs.c $(B)/obj/libinternal.a
 docs: $(B)/scripts/print-docs ## writes the pages that come from tables
 	$(Q)$< settings > specs/0008-settings.md
 	$(Q)$< sample > examples/wombatkv.env.sample
+	$(Q)$< daemon-sample > examples/wombatkv-daemon.conf
 	$(Q)$< metrics > specs/0021-metrics.md

@@ -28,4 +28,9 @@ WK_MUST_CHECK enum wk_status wk_backend_open_embedded(struct wk_env *env,
                                                       struct wk_backend **out,
                                                       struct wk_error *err);
 
+/* The objects that such a store would be over, for a look at them. */
+WK_MUST_CHECK enum wk_status wk_backend_open_objects(struct wk_env *env,
+                                                     const struct wk_settings *settings,
+                                                     struct wk_objects **out, struct wk_error *err);
+
 #endif

@@ -48,9 +48,21 @@ static void log_open(struct wk_env *env, const struct wk_settings *settings, boo
         env->log->event(env, WK_LOG_WARN, "open.journal_means_object", NULL, 0);
 }
 
+/* The checks that need no network, then the objects. */
 static enum wk_status open_objects(struct wk_env *env, const struct wk_settings *settings,
-                                   const struct wk_objects_callbacks *callbacks, bool is_local_dev,
+                                   const struct wk_objects_callbacks *callbacks,
                                    struct wk_objects **out, struct wk_error *err) {
+    bool is_local_dev = false;
+    enum wk_status status = WK_OK;
+    if (callbacks == NULL)
+        status = check_endpoint(settings, &is_local_dev, err);
+    if (status != WK_OK)
+        return status;
+    status = wk_object_prefix_check(wk_span_text(settings->s3_prefix), err);
+    if (status != WK_OK) {
+        wk_error_prefix(err, "WMBT_KV_S3_PREFIX (s3_prefix)");
+        return status;
+    }
     struct wk_objects_config config = {
         .callbacks = callbacks,
         .endpoint = settings->s3_endpoint,
@@ -100,23 +112,17 @@ static enum wk_status open_store(struct wk_env *env, const struct wk_settings *s
 enum wk_status wk_backend_open_embedded(struct wk_env *env, const struct wk_settings *settings,
                                         const struct wk_objects_callbacks *callbacks,
                                         struct wk_backend **out, struct wk_error *err) {
-    enum wk_status status = WK_OK;
     struct wk_objects *objects;
-    bool is_local_dev = false;
-    if (callbacks == NULL)
-        status = check_endpoint(settings, &is_local_dev, err);
-    if (status != WK_OK)
-        return status;
-    status = wk_object_prefix_check(wk_span_text(settings->s3_prefix), err);
-    if (status != WK_OK) {
-        wk_error_prefix(err, "WMBT_KV_S3_PREFIX (s3_prefix)");
-        return status;
-    }
-    status = open_objects(env, settings, callbacks, is_local_dev, &objects, err);
+    enum wk_status status = open_objects(env, settings, callbacks, &objects, err);
     if (status != WK_OK)
         return status;
     status = open_store(env, settings, objects, out, err);
     if (status == WK_OK)
         log_open(env, settings, callbacks != NULL);
     return status;
+}
+
+enum wk_status wk_backend_open_objects(struct wk_env *env, const struct wk_settings *settings,
+                                       struct wk_objects **out, struct wk_error *err) {
+    return open_objects(env, settings, NULL, out, err);
 }

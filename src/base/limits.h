@@ -24,6 +24,9 @@
 /* The body of one frame of the remote protocol, TCP or HTTP; the envelope's header not counted. */
 #define WK_FRAME_BODY_BYTES_MAX (256u * 1024 * 1024)
 
+/* The least memory for requests on their way: one of the largest size. */
+#define WK_RECEIVE_BYTES_MIN (257u * 1024 * 1024)
+
 /* An archive: its offsets are i32. One text in it: its length has 30 bits. */
 #define WK_ARCHIVE_BYTES_MAX      0x7fffffffu
 #define WK_ARCHIVE_TEXT_BYTES_MAX 0x3fffffffu
@@ -43,8 +46,10 @@
 /* A token that a client shows to a daemon. */
 #define WK_RPC_TOKEN_BYTES_MAX 1024u
 
-/* One configuration value. */
-#define WK_VAR_BYTES_MAX 4096u
+/* One configuration value; the file of a daemon's settings; addresses that it listens on. */
+#define WK_VAR_BYTES_MAX         4096u
+#define WK_CONFIG_FILE_BYTES_MAX (256u * 1024)
+#define WK_LISTENERS_MAX         16u
 
 /* The head of an HTTP message, its blank line included; fields in it; the target of a request. */
 #define WK_HTTP_HEAD_BYTES_MAX   16384u

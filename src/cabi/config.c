@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The members of wmbt_kv_config come from the same table as the variables: row i of the table is
- * the member at offsets[i], and passes the same checks.
+ * the member at offsets[i], and passes the same checks. The rows behind them are the daemon's.
  */
 #include "cabi/config.h"
 
@@ -33,6 +33,8 @@ static const size_t offsets[] = {
 #undef MEMBER
 };
 
+#define ROWS (sizeof offsets / sizeof offsets[0])
+
 /* Each member has the type that its row needs. */
 #define TYPED(member, type)                                                                        \
     _Static_assert(_Generic(((wmbt_kv_config *)0)->member, type : 1, default : 0), #member);
@@ -60,7 +62,7 @@ WK_API int32_t wmbt_kv_config_init(wmbt_kv_config *config, size_t size) {
         return -1;
     memset(config, 0, size);
     config->size = size;
-    for (size_t i = 0; i < wk_settings_count; i++) {
+    for (size_t i = 0; i < ROWS; i++) {
         if (wk_settings_table[i].member != NULL)
             fill_default(&wk_settings_table[i], (uint8_t *)config + offsets[i]);
     }
@@ -135,7 +137,7 @@ static enum wk_status read_member(const struct wk_setting *setting, const uint8_
 
 enum wk_status wk_config_read(const wmbt_kv_config *config, uint32_t scopes,
                               struct wk_settings *settings, struct wk_error *err) {
-    for (size_t i = 0; i < wk_settings_count; i++) {
+    for (size_t i = 0; i < ROWS; i++) {
         const struct wk_setting *setting = &wk_settings_table[i];
         if (setting->member == NULL || ((uint32_t)setting->scope & scopes) == 0)
             continue;

@@ -178,7 +178,7 @@ static const char *take_host(struct wk_span *rest, struct wk_host_port *out) {
 }
 
 /* `default_port` 0: the port must be there. NULL when it is good. */
-static const char *parse_authority(struct wk_span text, uint16_t default_port,
+static const char *parse_authority(struct wk_span text, uint16_t default_port, uint16_t lowest_port,
                                    struct wk_host_port *out) {
     struct wk_span rest = text;
     const char *wrong = take_host(&rest, out);
@@ -188,20 +188,32 @@ static const char *parse_authority(struct wk_span text, uint16_t default_port,
     if (rest.size == 0)
         return default_port == 0 ? "the port is missing; expected host:port" : NULL;
     uint64_t port;
-    if (rest.data[0] != ':' || !wk_parse_u64(after(rest, 1), &port) || port == 0 || port > 65535)
-        return "the port is not a number from 1 to 65535";
+    if (rest.data[0] != ':' || !wk_parse_u64(after(rest, 1), &port) || port < lowest_port ||
+        port > 65535)
+        return lowest_port == 0 ? "the port is not a number from 0 to 65535"
+                                : "the port is not a number from 1 to 65535";
     out->port = (uint16_t)port;
     return NULL;
 }
 
-enum wk_status wk_host_port_parse(struct wk_span text, struct wk_host_port *out,
-                                  struct wk_error *err) {
+static enum wk_status parse_address(struct wk_span text, uint16_t lowest_port,
+                                    struct wk_host_port *out, struct wk_error *err) {
     struct wk_host_port parsed;
-    const char *wrong = parse_authority(text, 0, &parsed);
+    const char *wrong = parse_authority(text, 0, lowest_port, &parsed);
     if (wrong != NULL)
         return refuse(text, wrong, err);
     *out = parsed;
     return WK_OK;
+}
+
+enum wk_status wk_host_port_parse(struct wk_span text, struct wk_host_port *out,
+                                  struct wk_error *err) {
+    return parse_address(text, 1, out, err);
+}
+
+enum wk_status wk_listen_address_parse(struct wk_span text, struct wk_host_port *out,
+                                       struct wk_error *err) {
+    return parse_address(text, 0, out, err);
 }
 
 /* ---- endpoints ------------------------------------------------------------------------------ */
@@ -241,7 +253,7 @@ enum wk_status wk_endpoint_parse(struct wk_span text, struct wk_endpoint *out,
     size_t end = find(rest, '/');
     if (rest.size - end > (WK_PLANTED(102) ? 2 : 1))
         return refuse(text, "a path after the host is not supported", err);
-    const char *wrong = parse_authority(wk_span(rest.data, end), tls ? 443 : 80, &parsed.at);
+    const char *wrong = parse_authority(wk_span(rest.data, end), tls ? 443 : 80, 1, &parsed.at);
     if (wrong != NULL)
         return refuse(text, wrong, err);
     *out = parsed;

@@ -36,6 +36,10 @@ WK_MUST_CHECK enum wk_status wk_endpoint_parse(struct wk_span text, struct wk_en
 WK_MUST_CHECK enum wk_status wk_host_port_parse(struct wk_span text, struct wk_host_port *out,
                                                 struct wk_error *err);
 
+/* The same for an address to listen on, where port 0 means any. */
+WK_MUST_CHECK enum wk_status wk_listen_address_parse(struct wk_span text, struct wk_host_port *out,
+                                                     struct wk_error *err);
+
 /*
  * "localhost" in any case, an IPv4 address in 127.0.0.0/8 in its four-part decimal form, or an IPv6
  * address that is ::1 or maps such an IPv4 address. Everything else is not: no substring counts.

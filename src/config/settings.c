@@ -69,6 +69,7 @@ const struct wk_setting wk_settings_table[] = {
      AT(member_)},
 #define WK_UNUSED(name_, why_)  {.name = name_, .text = why_, .kind = WK_SETTING_UNUSED},
 #define WK_OTHERS(name_, text_) {.name = name_, .text = text_, .kind = WK_SETTING_OTHERS},
+#define WK_SETTINGS_OF_DAEMON
 #include "config/settings.def"
 };
 

@@ -34,6 +34,7 @@ struct wk_settings {
 #define WK_BYTES(name, member, scope, bytes, form, garbage, text)               uint8_t member[bytes];
 #define WK_UNUSED(name, why)
 #define WK_OTHERS(name, text)
+#define WK_SETTINGS_OF_DAEMON
 #include "config/settings.def"
 };
 
@@ -48,13 +49,20 @@ enum wk_setting_kind {
 
 /* Who reads it: every open; the embedded store; the S3 or directory store below it (not with the
  * host's callbacks); the
- * client of a daemon. Bits, so that a reader can name several. */
+ * client of a daemon; the daemon. Bits, so that a reader can name several. */
 enum wk_setting_scope {
     WK_SCOPE_ALL = 1,
     WK_SCOPE_EMBEDDED = 2,
     WK_SCOPE_OBJECTS = 4,
-    WK_SCOPE_REMOTE = 8
+    WK_SCOPE_REMOTE = 8,
+    WK_SCOPE_DAEMON = 16
 };
+
+/* What a daemon reads, and its prefix: the one of the reference's daemon, not the embedded one. */
+#define WK_DAEMON_SCOPES                                                                           \
+    ((uint32_t)WK_SCOPE_EMBEDDED | (uint32_t)WK_SCOPE_OBJECTS | (uint32_t)WK_SCOPE_DAEMON)
+
+#define WK_DAEMON_S3_PREFIX "kv/puffer-shm"
 
 enum wk_setting_garbage {
     WK_GARBAGE_NONE,
@@ -126,8 +134,9 @@ void wk_setting_allowed(const struct wk_setting *setting, char *to, size_t capac
 /* Tells the log about variables that are set and have no effect, and about unknown names. */
 void wk_settings_report_strays(struct wk_env *env);
 
-/* The reference page and the sample file, from the table. */
+/* The reference page and the sample files, from the table. */
 void wk_settings_write_page(struct wk_writer *to);
 void wk_settings_write_sample(struct wk_writer *to);
+void wk_settings_write_daemon_sample(struct wk_writer *to);
 
 #endif

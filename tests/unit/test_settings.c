@@ -271,6 +271,9 @@ static void the_pages_are_what_the_table_prints(void **state) {
     to = wk_writer(text, sizeof text);
     wk_settings_write_sample(&to);
     assert_file_is("examples/wombatkv.env.sample", &to);
+    to = wk_writer(text, sizeof text);
+    wk_settings_write_daemon_sample(&to);
+    assert_file_is("examples/wombatkv-daemon.conf", &to);
 }
 
 /* ---- endpoints ---- */
