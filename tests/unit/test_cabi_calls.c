@@ -466,7 +466,7 @@ static void every_call(bool whole) {
     assert_true(n == 3 || !whole);
     n = wmbt_kv_stats_json(handle, text, sizeof text);
     assert_true(n == 12 || !whole);
-    wmbt_kv_open_tcp("a:1");
+    wmbt_kv_open_tcp("a");
 }
 
 /* ABI-14 */
