@@ -128,6 +128,9 @@ def http_heads():
     for fields in lines("http.txt"):
         if fields[0] in ("request", "response"):
             seed("http_%s_head" % fields[0], unescape(fields[2]))
+        if fields[0] == "request" and fields[1] == "ok":
+            fields_of_it = unescape(fields[2]).partition(b"\r\n")[2]
+            seed("http_response_head", b"HTTP/1.1 200 OK\r\n" + fields_of_it)
 
 
 def bodies():
