@@ -4,7 +4,7 @@
 ABI_SRC := $(wildcard tests/conformance/*.c)
 ABI_BIN := $(B)/tests/conformance/abi
 ABI_CXX := $(if $(findstring clang,$(CC)),clang++,g++)
-ABI_BACKENDS := embedded-dir
+ABI_BACKENDS := embedded-dir tcp http tcp-tls http-tls
 ABI_RUNS := $(ABI_BACKENDS:%=$(B)/tests/conformance/abi-%)
 ABI_LINK := -L$(B) -lwombatkv -Wl,-rpath,'$$ORIGIN/../..'
 
@@ -15,7 +15,7 @@ $(ABI_BIN): $(ABI_SRC) tests/conformance/suite.h $(HEADERS) $(B)/libwombatkv.so
 	    -lcmocka -lpthread
 
 # One name for each backend that is tested.
-$(ABI_RUNS): $(ABI_BIN)
+$(ABI_RUNS): $(ABI_BIN) $(B)/wombatkv-daemon
 	$(Q)ln -sf $(<F) $@
 
 $(B)/tests/conformance/header: tests/conformance/header.cpp $(HEADERS) $(B)/libwombatkv.so

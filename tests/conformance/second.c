@@ -103,10 +103,12 @@ static void contains_answers_for_each(void **state) {
     assert_int_equal(results[1].status, WMBT_KV_STATUS_MISS);
     assert_int_equal(results[2].status, WMBT_KV_STATUS_OK);
     assert_int_equal(wmbt_kv_contains_blocks(kv, "elsewhere", chain.hex, 3, -1, results), 0);
-    /* Nothing is known of these, and there is no time to ask: that is no miss. */
+    /* Nothing is known of these, and there is no time to ask: that is no miss, unless a daemon was
+     * quick to say that it is. */
     assert_int_equal(wmbt_kv_contains_blocks(kv, "nowhere", chain.hex, 3, 0, results), 0);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(results[i].status, WMBT_KV_STATUS_TIMEOUT);
+        assert_true(results[i].status == WMBT_KV_STATUS_TIMEOUT ||
+                    (world.daemon != 0 && results[i].status == WMBT_KV_STATUS_MISS));
     wmbt_kv_free(kv);
 }
 
@@ -152,16 +154,16 @@ static void a_deadline_of_zero_still_answers(void **state) {
     const uint8_t **payloads;
     const size_t *lens;
     wmbt_kv_borrow_t *borrow;
-    /* Just put, so in memory: no waiting is needed. */
-    assert_int_equal(wmbt_kv_get_kv_blocks_partial(kv, "hurry", chain.hex, 1, 0, results, &payloads,
-                                                   &lens, &borrow),
-                     1);
+    /* Just put, so in memory: no waiting is needed, but for a daemon's answer. */
+    int64_t found = wmbt_kv_get_kv_blocks_partial(kv, "hurry", chain.hex, 1, 0, results, &payloads,
+                                                  &lens, &borrow);
+    assert_true(found == 1 || (world.daemon != 0 && found == 0));
     wmbt_kv_release_borrow(borrow);
     wmbt_kv_free(kv);
     /* Not in memory: found, missed or timed out, but never an error, and always a borrow. */
     kv = abi_open();
-    int64_t found = wmbt_kv_get_kv_blocks_partial(kv, "hurry", chain.hex, 3, 0, results, &payloads,
-                                                  &lens, &borrow);
+    found = wmbt_kv_get_kv_blocks_partial(kv, "hurry", chain.hex, 3, 0, results, &payloads, &lens,
+                                          &borrow);
     assert_true(found >= 0 && found <= 2);
     for (size_t i = 0; i < 3; i++)
         assert_true(results[i].status == WMBT_KV_STATUS_OK ||

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #define WMBT_KV_EXPERIMENTAL
 #include "wombatkv.h"
@@ -28,6 +29,7 @@ struct abi_world {
     bool has_directory;  /* objects are files below `directory` */
     bool is_picky;       /* the store may refuse names: S3 servers over a file system do */
     bool folds_names;    /* the store takes a//b and a/./b for a/b */
+    pid_t daemon;        /* 0: the store is in this process */
     bool large;          /* the sizes at the limit, gigabytes of memory */
 };
 extern struct abi_world world;
@@ -79,6 +81,13 @@ void abi_wait_lookup(wmbt_kv_handle_t *kv, const char *ns, const struct abi_chai
 /* Settings for the server of WMBT_KV_TEST_S3_*, which tests/s3/server started or somebody gave.
  * Every run has a prefix of its own. Ends the program when there is none. */
 void abi_use_s3(const char *prefix);
+
+/* Starts a daemon over the store that the environment says, "tcp" or "http", and sets the variables
+ * that a client needs. Guarded: with TLS and a token. Ends the program when it does not get ready.
+ */
+void abi_daemon_start(const char *transport, bool guarded);
+/* Tells it to stop; 0 when it did as it should, or when there is none. */
+int abi_daemon_stop(void);
 
 /* `part` is in `text`. */
 void abi_says(const char *text, const char *part);
