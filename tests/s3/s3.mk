@@ -39,5 +39,9 @@ test-s3: s3-build ## the embedded backend on real S3 servers, with faults in bet
 conformance-s3: $(S3_RUNS)
 	$(Q)tests/s3/run $(B) short
 
+.PHONY: bench-objects
+bench-objects: $(B)/bench/objects $(S3_PROXY) ## GET and PUT on MinIO beside a bare libcurl loop
+	$(Q)tests/s3/server run minio tests/s3/slow $(B) $(B)/bench/objects
+
 test-build: $(S3_RUNS)
 test-run: conformance-s3
