@@ -95,7 +95,7 @@ void sim_call_begin(struct sim_call *c, enum sim_op_kind kind, int64_t deadline_
 }
 
 static void check_last_error(const struct sim_call *c, int64_t rc) {
-    if (c->kind == SIM_OP_RELEASE || c->kind == SIM_OP_STATS)
+    if (c->kind == SIM_OP_RELEASE || c->kind == SIM_OP_STATS || c->internal)
         return;
     const char *text = wmbt_kv_last_error();
     if (rc >= 0 && text != NULL)
@@ -264,6 +264,27 @@ void sim_do(struct sim_thread *thread, const struct sim_op *op) {
         break;
     case SIM_OP_SLEEP:
         sim_sleep((uint64_t)op->version * op->version * 1000000);
+        break;
+    case SIM_OP_PUT_VALUE:
+        sim_do_put_value(c);
+        break;
+    case SIM_OP_GET_VALUE:
+        sim_do_get_value(c);
+        break;
+    case SIM_OP_EXISTS:
+        sim_do_exists(c);
+        break;
+    case SIM_OP_LIST:
+        sim_do_list(c);
+        break;
+    case SIM_OP_CLEAR:
+        sim_do_clear(c);
+        break;
+    case SIM_OP_RESTORE:
+        sim_do_restore(c);
+        break;
+    case SIM_OP_READY:
+        sim_do_ready(c);
         break;
     default:
         break;

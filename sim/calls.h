@@ -20,6 +20,7 @@ struct sim_call {
     uint64_t damage_before; /* bytes damaged on the way so far */
     uint64_t stopped_before;
     bool beside_put; /* a put of this handle was under way when it began */
+    bool internal;   /* past the ABI: there is no last error */
     bool healed;     /* it began in the healed world, where nothing may fail */
 };
 
@@ -46,7 +47,21 @@ void sim_do_contains(struct sim_call *c);
 uint32_t sim_do_lookup(struct sim_call *c);
 void sim_do_get_tail(struct sim_call *c);
 
+/* What a tail or value was found to be; NULL bytes: a miss. */
+void sim_judge_tail_answer(struct sim_call *c, struct sim_key *key, struct sim_value value);
+
+/* calls_values.c */
+void sim_do_put_value(struct sim_call *c);
+void sim_do_get_value(struct sim_call *c);
+void sim_do_exists(struct sim_call *c);
+void sim_do_list(struct sim_call *c);
+void sim_do_clear(struct sim_call *c);
+void sim_do_restore(struct sim_call *c);
+void sim_do_ready(struct sim_call *c);
+
 /* calls_write.c */
+void sim_begin_writes(struct sim_call *c, struct sim_write **writes, uint32_t count);
+void sim_end_writes(struct sim_call *c, bool done);
 void sim_do_put(struct sim_call *c, uint32_t version);
 void sim_do_put_tail(struct sim_call *c, uint32_t version);
 /* The process is gone: what its threads were writing has an unknown outcome. */

@@ -69,12 +69,22 @@ void sim_release_due(struct sim_thread *thread, bool all) {
 
 // ---- blocks
 
+// CONS-18: what a get after a clear gives was in the bucket since then.
+static void judge_cleared(const struct sim_call *c, const struct sim_key *key,
+                          struct sim_value value) {
+    const struct sim_handle *h = c->handle;
+    if (h->clear_ended_ns != 0 && h->clear_ended_ns < c->start_ns && key->tracked &&
+        !sim_key_held(key, value, h->cleared_ns, c->end_ns))
+        sim_call_verdict(c, "fresh: older than the last clear of the cache", key);
+}
+
 static void judge_hit(const struct sim_call *c, uint32_t i, const uint8_t *bytes, size_t size) {
     struct sim_value value = sim_memory_unrotten(c->keys[i], (struct sim_value){bytes, size});
     sim_call_verdict(c, sim_judge_model(c->keys[i], value, c->thread->engine->plan->model),
                      c->keys[i]);
     sim_call_verdict(c, sim_judge_hit(c->keys[i], value, c->handle->store, c->start_ns, c->end_ns),
                      c->keys[i]);
+    judge_cleared(c, c->keys[i], value);
 }
 
 static const char *why_no_miss(const struct sim_call *c, const struct sim_key *key) {
@@ -304,6 +314,20 @@ uint32_t sim_do_lookup(struct sim_call *c) {
 
 // ---- tails
 
+void sim_judge_tail_answer(struct sim_call *c, struct sim_key *key, struct sim_value value) {
+    uint64_t fresh = c->thread->engine->plan->tail_fresh_ms * 1000000ull;
+    fresh += fresh / 1000; // clocks drift
+    if (value.bytes != NULL)
+        value = sim_memory_unrotten(key, value);
+    sim_call_verdict(c, sim_judge_model(key, value, c->thread->engine->plan->model), key);
+    bool excused = sim_call_excused(c) || sim_call_foreign(c, key);
+    sim_call_verdict(
+        c, sim_judge_tail(key, value, c->handle->store, fresh, excused, c->start_ns, c->end_ns),
+        key);
+    if (value.bytes != NULL)
+        judge_cleared(c, key, value);
+}
+
 void sim_do_get_tail(struct sim_call *c) {
     const uint8_t *bytes = NULL;
     size_t size = 0;
@@ -320,16 +344,7 @@ void sim_do_get_tail(struct sim_call *c) {
     sim_call_end(c, rc, digest);
     if (rc < 0)
         return;
-    uint64_t fresh = c->thread->engine->plan->tail_fresh_ms * 1000000ull;
-    fresh += fresh / 1000; // clocks drift
-    struct sim_value value = {rc == 1 ? bytes : NULL, size};
-    if (rc == 1)
-        value = sim_memory_unrotten(key, value);
-    sim_call_verdict(c, sim_judge_model(key, value, c->thread->engine->plan->model), key);
-    bool excused = sim_call_excused(c) || sim_call_foreign(c, key);
-    sim_call_verdict(
-        c, sim_judge_tail(key, value, c->handle->store, fresh, excused, c->start_ns, c->end_ns),
-        key);
+    sim_judge_tail_answer(c, key, (struct sim_value){rc == 1 ? bytes : NULL, size});
     if (rc == 1)
         keep(c, borrow, &bytes, &size, 1);
 }

@@ -9,14 +9,15 @@
 #include "report.h"
 #include "trace.h"
 
-static void begin_writes(struct sim_call *c, struct sim_write **writes, uint32_t count) {
+void sim_begin_writes(struct sim_call *c, struct sim_write **writes, uint32_t count) {
     struct sim_engine *e = c->thread->engine;
     e->under_way[c->thread->index] = writes;
     e->under_way_count[c->thread->index] = count;
     c->handle->putting++;
+    c->handle->puts_begun++;
 }
 
-static void end_writes(struct sim_call *c, bool done) {
+void sim_end_writes(struct sim_call *c, bool done) {
     struct sim_engine *e = c->thread->engine;
     for (uint32_t i = 0; i < e->under_way_count[c->thread->index]; i++)
         sim_model_end(e->under_way[c->thread->index][i], done);
@@ -56,12 +57,12 @@ void sim_do_put(struct sim_call *c, uint32_t version) {
         writes[i] = sim_model_begin(c->keys[i], values[i], c->handle->store);
         writes[i]->model = c->thread->engine->plan->model;
     }
-    begin_writes(c, writes, c->count);
+    sim_begin_writes(c, writes, c->count);
     int64_t rc = wmbt_kv_put_kv_blocks(c->handle->handle, sim_the_universe->spaces[c->op->space],
                                        c->hex, payloads, sizes, c->count);
     sim_call_end(c, rc, 0);
     scribble(payloads, sizes, c->count);
-    end_writes(c, rc >= 0);
+    sim_end_writes(c, rc >= 0);
     if (rc < 0)
         return;
     if (rc != sum)
@@ -85,12 +86,12 @@ void sim_do_put_tail(struct sim_call *c, uint32_t version) {
     sim_call_begin(c, SIM_OP_PUT_TAIL, -1);
     writes[0] = sim_model_begin(key, value, c->handle->store);
     writes[0]->model = c->thread->engine->plan->model;
-    begin_writes(c, writes, 1);
+    sim_begin_writes(c, writes, 1);
     int32_t rc = wmbt_kv_put_raw_tail(c->handle->handle, sim_the_universe->spaces[c->op->space],
                                       c->hex[c->count - 1], payload, size, text, sizeof text);
     sim_call_end(c, rc, 0);
     scribble(&payload, &size, 1);
-    end_writes(c, rc == 0);
+    sim_end_writes(c, rc == 0);
     if (rc == 0)
         sim_call_verdict(c, sim_judge_put(key, value, c->start_ns, c->end_ns), key);
     else if (wmbt_kv_last_status() == WMBT_KV_STATUS_CONFLICT)

@@ -113,8 +113,9 @@ static void replace(struct sim_bucket *b, const struct sim_object *o, struct sim
         return;
     uint32_t version = 1000 + (uint32_t)sim_rng_below(r, 1000);
     struct sim_value value =
-        key->tail ? sim_tail_value(sim_the_universe, key->space, key->block, version)
-                  : sim_block_value(sim_the_universe, key->space, key->block, version);
+        key->value  ? sim_other_value(sim_the_universe, key->space, key->block, version)
+        : key->tail ? sim_tail_value(sim_the_universe, key->space, key->block, version)
+                    : sim_block_value(sim_the_universe, key->space, key->block, version);
     struct wk_body_policy policy = {.level = 3, .must_checksum = !sim_rng_chance(r, 700000)};
     size_t work_bytes = wk_body_work_bytes(policy.level, value.size);
     void *work = malloc(work_bytes);

@@ -27,7 +27,10 @@ struct sim_handle {
     uint64_t gone_ns[SIM_SPACES_MAX][SIM_BLOCKS_MAX];
     uint8_t asking[SIM_SPACES_MAX][SIM_BLOCKS_MAX]; /* gets of this block under way */
     uint32_t putting;                               /* puts under way */
-    uint64_t put_ended_ns;                          /* the last one */
+    uint64_t puts_begun;
+    uint64_t put_ended_ns; /* the last one */
+    uint64_t cleared_ns;   /* when its last clear began that no put ran beside; and when it ended */
+    uint64_t clear_ended_ns;
     /* Per thread with a call under way: what was damaged before it. A call may join the fetch of
      * another one, so damage counts from the oldest. UINT64_MAX: none under way. */
     uint64_t damage_before[SIM_THREADS_MAX];

@@ -18,16 +18,18 @@ static const char *broken; // a sentence of a judge, about an effect
 static const struct sim_key *broken_key;
 static struct sim_key **keys; // by key_index, made when first asked for
 
-static uint32_t key_index(uint32_t bucket, uint32_t space, uint32_t block, bool tail) {
-    return ((bucket * SIM_SPACES_MAX + space) * SIM_BLOCKS_MAX + block) * 2 + tail;
+enum kind { KIND_BLOCK, KIND_TAIL, KIND_VALUE, KIND_COUNT };
+
+static uint32_t key_index(uint32_t bucket, uint32_t space, uint32_t block, enum kind kind) {
+    return ((bucket * SIM_SPACES_MAX + space) * SIM_BLOCKS_MAX + block) * KIND_COUNT + kind;
 }
 
 void sim_model_reset(const struct sim_plan *new_plan, const struct sim_universe *new_universe) {
     plan = new_plan;
     universe = new_universe;
     broken = NULL;
-    keys =
-        sim_new(SIM_BUCKETS_MAX * SIM_SPACES_MAX * SIM_BLOCKS_MAX * 2 * sizeof(struct sim_key *));
+    keys = sim_new(SIM_BUCKETS_MAX * SIM_SPACES_MAX * SIM_BLOCKS_MAX * KIND_COUNT *
+                   sizeof(struct sim_key *));
 }
 
 // Against 409 the last try goes without a condition.
@@ -37,19 +39,28 @@ static bool puts_in_order(const struct sim_bucket_plan *b) {
            plan->faults.ppm[SIM_FAULT_OBJECT_CONFLICT] == 0;
 }
 
-struct sim_key *sim_model_key(uint32_t bucket, uint32_t space, uint32_t block, bool tail) {
-    struct sim_key **slot = &keys[key_index(bucket, space, block, tail)];
+static struct sim_key *key_of(uint32_t bucket, uint32_t space, uint32_t block, enum kind kind) {
+    struct sim_key **slot = &keys[key_index(bucket, space, block, kind)];
     if (*slot == NULL) {
         struct sim_key *k = sim_new(sizeof *k);
         k->bucket = bucket;
         k->space = space;
         k->block = block;
-        k->tail = tail;
+        k->tail = kind != KIND_BLOCK;
+        k->value = kind == KIND_VALUE;
         k->tracked = plan->buckets[bucket].endpoint != SIM_ENDPOINT_DIR;
-        k->ordered = tail && puts_in_order(&plan->buckets[bucket]);
+        k->ordered = k->tail && puts_in_order(&plan->buckets[bucket]);
         *slot = k;
     }
     return *slot;
+}
+
+struct sim_key *sim_model_key(uint32_t bucket, uint32_t space, uint32_t block, bool tail) {
+    return key_of(bucket, space, block, tail ? KIND_TAIL : KIND_BLOCK);
+}
+
+struct sim_key *sim_model_value_key(uint32_t bucket, uint32_t space, uint32_t block) {
+    return key_of(bucket, space, block, KIND_VALUE);
 }
 
 bool sim_value_equal(struct sim_value a, struct sim_value b) {
@@ -112,13 +123,18 @@ static struct sim_key *key_of_object(uint32_t bucket, const char *name) {
     for (uint32_t s = 0; s < universe->space_count; s++) {
         struct wk_parsed_key parsed;
         if (!wk_object_key_parse(prefix, wk_span_text(universe->spaces[s]), wk_span_text(name),
-                                 &parsed) ||
-            parsed.kind == WK_KEY_OTHER)
+                                 &parsed))
             continue;
         uint32_t block;
         const char *hex = name + strlen(name) - 64;
-        if (find_block(hex, &block))
-            return sim_model_key(bucket, s, block, parsed.kind == WK_KEY_RAW_TAIL);
+        const size_t head = strlen(SIM_VALUE_HEAD);
+        bool value = parsed.kind == WK_KEY_OTHER && parsed.relative.size == head + 64 &&
+                     memcmp(parsed.relative.data, SIM_VALUE_HEAD, head) == 0;
+        if ((parsed.kind == WK_KEY_OTHER && !value) || !find_block(hex, &block))
+            continue;
+        if (value)
+            return sim_model_value_key(bucket, s, block);
+        return sim_model_key(bucket, s, block, parsed.kind == WK_KEY_RAW_TAIL);
     }
     return NULL;
 }

@@ -50,7 +50,8 @@ struct sim_key {
     uint32_t bucket;
     uint32_t space;
     uint32_t block;
-    bool tail;
+    bool tail;    /* overwritten and revalidated: a raw tail, or a value */
+    bool value;   /* under a key of its own */
     bool tracked; /* effects are known */
     bool ordered; /* a tail whose puts are conditional: what comes late has no effect */
     struct sim_write *writes;
@@ -61,6 +62,8 @@ struct sim_model;
 
 void sim_model_reset(const struct sim_plan *plan, const struct sim_universe *universe);
 struct sim_key *sim_model_key(uint32_t bucket, uint32_t space, uint32_t block, bool tail);
+/* The value that goes with the block, "value/<hex>" in its namespace. */
+struct sim_key *sim_model_value_key(uint32_t bucket, uint32_t space, uint32_t block);
 
 /* The key that an object is; NULL: none of ours. */
 struct sim_key *sim_model_key_of(const struct sim_bucket *bucket, const char *object_key);

@@ -8,8 +8,9 @@
 #include "universe.h"
 
 static const char *const op_names[SIM_OP_COUNT] = {
-    "turn",   "put",      "put-hostile", "get",     "get-partial", "get-into", "contains",
-    "lookup", "put-tail", "get-tail",    "release", "flush",       "stats",    "sleep"};
+    "turn",      "put",       "put-hostile", "get",     "get-partial", "get-into", "contains",
+    "lookup",    "put-tail",  "get-tail",    "release", "flush",       "stats",    "sleep",
+    "put-value", "get-value", "exists",      "list",    "clear",       "restore",  "ready"};
 
 const char *sim_op_name(enum sim_op_kind kind) {
     return op_names[kind];
@@ -115,7 +116,9 @@ static const struct mix mixes[] = {
     {SIM_OP_TURN, 30},       {SIM_OP_PUT, 14},     {SIM_OP_PUT_HOSTILE, 2}, {SIM_OP_GET, 18},
     {SIM_OP_GET_PARTIAL, 7}, {SIM_OP_GET_INTO, 4}, {SIM_OP_CONTAINS, 4},    {SIM_OP_LOOKUP, 14},
     {SIM_OP_PUT_TAIL, 6},    {SIM_OP_GET_TAIL, 8}, {SIM_OP_RELEASE, 8},     {SIM_OP_FLUSH, 1},
-    {SIM_OP_STATS, 1},       {SIM_OP_SLEEP, 5},
+    {SIM_OP_STATS, 1},       {SIM_OP_SLEEP, 5},    {SIM_OP_PUT_VALUE, 5},   {SIM_OP_GET_VALUE, 7},
+    {SIM_OP_EXISTS, 3},      {SIM_OP_LIST, 2},     {SIM_OP_CLEAR, 2},       {SIM_OP_RESTORE, 2},
+    {SIM_OP_READY, 1},
 };
 
 static enum sim_op_kind draw_kind(struct sim_rng *rng) {

@@ -34,6 +34,14 @@ enum sim_op_kind {
     SIM_OP_FLUSH,
     SIM_OP_STATS,
     SIM_OP_SLEEP,
+    /* what a daemon asks of the store, past the ABI */
+    SIM_OP_PUT_VALUE,
+    SIM_OP_GET_VALUE,
+    SIM_OP_EXISTS,
+    SIM_OP_LIST,
+    SIM_OP_CLEAR,
+    SIM_OP_RESTORE,
+    SIM_OP_READY,
     SIM_OP_COUNT
 };
 

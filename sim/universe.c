@@ -111,3 +111,8 @@ struct sim_value sim_tail_value(const struct sim_universe *u, uint32_t space, ui
                                 uint32_t version) {
     return make("tail", space, u->hex[block], version, size_of(u->tail_size, version));
 }
+
+struct sim_value sim_other_value(const struct sim_universe *u, uint32_t space, uint32_t block,
+                                 uint32_t version) {
+    return make("value", space, u->hex[block], version, size_of(u->tail_size, version));
+}

@@ -51,6 +51,10 @@ struct sim_value {
 /* From the pool. */
 struct sim_value sim_block_value(const struct sim_universe *u, uint32_t space, uint32_t block,
                                  uint32_t version);
+/* Relative keys of values begin with it. */
+#define SIM_VALUE_HEAD "value/"
+struct sim_value sim_other_value(const struct sim_universe *u, uint32_t space, uint32_t block,
+                                 uint32_t version);
 struct sim_value sim_tail_value(const struct sim_universe *u, uint32_t space, uint32_t block,
                                 uint32_t version);
 

@@ -16,6 +16,7 @@
 #include "pool.h"
 #include "report.h"
 #include "seed.h"
+#include "spaces_rig.h"
 
 static void make_buckets(const struct sim_plan *plan) {
     for (uint32_t i = 0; i < plan->bucket_count; i++) {
@@ -83,6 +84,7 @@ static void world_main(void *arg) {
     engine_switches = sim_sched_stats().switches;
     sim_index_rig(sim_process_create(sim_host_at(0), "index-rig"), plan->seed);
     sim_cache_rig(sim_process_create(sim_host_at(0), "cache-rig"), plan->seed);
+    sim_spaces_rig(sim_process_create(sim_host_at(0), "spaces-rig"), plan->seed);
     sim_finish();
 }
 

@@ -69,6 +69,32 @@ struct wk_backend_ops {
                                struct wk_error *err);
     enum wk_status (*put_tail)(struct wk_backend *b, struct wk_span ns, struct wk_span tip,
                                struct wk_span payload, struct wk_error *err);
+    /*
+     * The rest is for a daemon that serves foreign clients; NULL where a backend has it not.
+     *
+     * Values under any relative key, as text (wk_object_key_name says which). A block's key means
+     * that block, a raw tail's key that tail; everything else is overwritten, cached and
+     * revalidated as a raw tail is. exists: OK or MISS.
+     */
+    enum wk_status (*get_value)(struct wk_backend *b, struct wk_span ns, struct wk_span key,
+                                uint64_t deadline_ns, struct wk_block_result *out,
+                                struct wk_error *err);
+    enum wk_status (*put_value)(struct wk_backend *b, struct wk_span ns, struct wk_span key,
+                                struct wk_span payload, struct wk_error *err);
+    enum wk_status (*exists)(struct wk_backend *b, struct wk_span ns, struct wk_span key,
+                             uint64_t deadline_ns, struct wk_error *err);
+    /* Relative keys of all objects of the namespace ("": of all), in no order; `each` returns false
+     * to stop, and must not call the backend. */
+    enum wk_status (*list)(struct wk_backend *b, struct wk_span ns,
+                           bool (*each)(void *ctx, struct wk_span key), void *ctx,
+                           uint64_t deadline_ns, struct wk_error *err);
+    /* Lets go of everything in RAM; what is leased, when its lease ends. */
+    void (*clear)(struct wk_backend *b);
+    /* Brings blocks of the namespace into RAM until it is full; how many are there for it. */
+    enum wk_status (*restore)(struct wk_backend *b, struct wk_span ns, uint64_t deadline_ns,
+                              uint64_t *out_count, struct wk_error *err);
+    /* Can it serve? What failed last, if nothing was answered since; asks when nobody else does. */
+    enum wk_status (*ready)(struct wk_backend *b, uint64_t deadline_ns, struct wk_error *err);
     /* Waits for write-behind. OK: none left. TIMEOUT: `*out_pending` are. */
     enum wk_status (*flush)(struct wk_backend *b, uint64_t deadline_ns, uint64_t *out_pending,
                             struct wk_error *err);

@@ -8,6 +8,7 @@
 
 #include "base/mark.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "base/writer.h"
 
 /* Room for a quoted part in a message. */
@@ -158,4 +159,97 @@ bool wk_object_key_parse(struct wk_span s3_prefix, struct wk_span ns, struct wk_
     }
     *out = parsed;
     return true;
+}
+
+/* ---- names from outside ---- */
+
+/* NULL, or what is wrong with one segment. */
+static const char *segment_fault(struct wk_span segment) {
+    if (segment.size == 0)
+        return "has an empty segment";
+    if (segment.size <= 2 && segment.data[0] == '.' && segment.data[segment.size - 1] == '.')
+        return "has a segment of dots";
+    for (size_t i = 0; i < segment.size; i++) {
+        if (segment.data[i] < 0x20 || segment.data[i] == 0x7f)
+            return "has a control character";
+    }
+    return NULL;
+}
+
+static const char *text_fault(struct wk_span text) {
+    if (!wk_utf8_valid(text))
+        return "is not UTF-8";
+    size_t from = 0;
+    for (size_t i = 0; i <= text.size; i++) {
+        if (i < text.size && text.data[i] != '/')
+            continue;
+        const char *fault = segment_fault(wk_span(text.data + from, i - from));
+        if (fault != NULL)
+            return fault;
+        from = i + 1;
+    }
+    return NULL;
+}
+
+static enum wk_status text_check(const char *what, struct wk_span text, struct wk_error *err) {
+    const char *fault = text_fault(text);
+    if (fault == NULL)
+        return WK_OK;
+    char quoted[QUOTED_BYTES];
+    wk_quote(text, quoted, sizeof quoted);
+    return wk_fail(err, WK_INVALID, "%s %s %s", what, quoted, fault);
+}
+
+enum wk_status wk_object_namespace_check(struct wk_span ns, struct wk_error *err) {
+    if (ns.size > WK_NAMESPACE_BYTES_MAX)
+        return check_namespace(ns, err);
+    return ns.size == 0 ? WK_OK : text_check("namespace", ns, err);
+}
+
+/* Does what our own keys begin with stand at a segment of `text` other than the one at `own`? */
+static bool spells_ours(struct wk_span text, size_t own) {
+    const struct wk_span ours = wk_span_text("wombatkv/v1/");
+    for (size_t i = 0; i + ours.size <= text.size; i++) {
+        bool starts = i == 0 || text.data[i - 1] == '/';
+        if (starts && i != own && memcmp(text.data + i, ours.data, ours.size) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void classify(struct wk_span relative, struct wk_parsed_key *out) {
+    *out = (struct wk_parsed_key){.kind = WK_KEY_OTHER, .relative = relative};
+    struct wk_span rest = relative;
+    if (strip(&rest, wk_span_text(WK_BLOCK_KEY_PREFIX))) {
+        if (rest.size == WK_HASH_HEX_CHARS && wk_hex_decode(rest, out->hash.bytes, NULL))
+            out->kind = WK_KEY_BLOCK;
+    } else if (strip(&rest, wk_span_text(WK_RAW_TAIL_KEY_PREFIX)) &&
+               rest.size == WK_HASH_HEX_CHARS) {
+        out->kind = WK_KEY_RAW_TAIL;
+        out->tip = rest;
+    }
+}
+
+enum wk_status wk_object_key_name(struct wk_span s3_prefix, struct wk_span ns,
+                                  struct wk_span relative, struct wk_parsed_key *out,
+                                  struct wk_object_key *object, struct wk_error *err) {
+    struct wk_object_key made;
+    enum wk_status status = wk_object_namespace_check(ns, err);
+    if (status == WK_OK)
+        status = wk_object_key_relative(s3_prefix, ns, relative, &made, err);
+    if (status == WK_OK)
+        status = text_check("object key", relative, err);
+    if (status != WK_OK)
+        return status;
+    size_t above = s3_prefix.size + 1;
+    if (spells_ours(wk_span(made.text + above, made.length - above),
+                    made.length - relative.size - above)) {
+        char quoted[QUOTED_BYTES];
+        wk_quote(relative, quoted, sizeof quoted);
+        return wk_fail(err, WK_INVALID, "object key %s lies among those of another namespace",
+                       quoted);
+    }
+    classify(relative, out);
+    *object = made;
+    return WK_OK;
 }

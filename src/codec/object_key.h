@@ -40,6 +40,14 @@ WK_MUST_CHECK enum wk_status wk_object_key_relative(struct wk_span s3_prefix, st
                                                     struct wk_object_key *out,
                                                     struct wk_error *err);
 
+/* ---- names from outside ---- */
+
+/*
+ * A namespace that a peer gave: "" or text without control characters, and without empty, "." and
+ * ".." segments. WK_INVALID says what is wrong. (Of the engine's own namespaces less is asked.)
+ */
+WK_MUST_CHECK enum wk_status wk_object_namespace_check(struct wk_span ns, struct wk_error *err);
+
 /* What a listed key is, when `s3_prefix` and `ns` are known. */
 enum wk_object_kind { WK_KEY_BLOCK, WK_KEY_RAW_TAIL, WK_KEY_OTHER };
 
@@ -57,5 +65,15 @@ struct wk_parsed_key {
  */
 bool wk_object_key_parse(struct wk_span s3_prefix, struct wk_span ns, struct wk_span key,
                          struct wk_parsed_key *out);
+
+/*
+ * What a relative key that a peer gave names: a block (hex of either case), a raw tail, or a value
+ * (OTHER), with its object key. WK_INVALID: the namespace or the key is not text as above, or the
+ * key is empty or, together with the namespace, too long, or both together spell a key of another
+ * namespace's blocks and tails ("a" and "b/wombatkv/v1/...").
+ */
+WK_MUST_CHECK enum wk_status wk_object_key_name(struct wk_span s3_prefix, struct wk_span ns,
+                                                struct wk_span relative, struct wk_parsed_key *out,
+                                                struct wk_object_key *object, struct wk_error *err);
 
 #endif

@@ -77,6 +77,14 @@ enum wk_status wk_radix_space(struct wk_radix *radix, struct wk_span ns,
     return wk_spaces_intern(radix->env, &radix->spaces, ns, reuse, out, err);
 }
 
+void wk_radix_space_release(struct wk_radix *radix, wk_space_id space) {
+    wk_spaces_release(&radix->spaces, space);
+}
+
+uint32_t wk_radix_space_generation(struct wk_radix *radix, wk_space_id space) {
+    return wk_spaces_at(&radix->spaces, wk_space_index(space))->generation;
+}
+
 struct wk_span wk_radix_space_name(struct wk_radix *radix, wk_space_id space) {
     return wk_spaces_at(&radix->spaces, wk_space_index(space))->name;
 }
@@ -168,7 +176,7 @@ void wk_radix_stats(struct wk_radix *radix, struct wk_radix_stats *out) {
     struct wk_radix_stats sum = {.memory_bytes = sizeof *radix};
     sum.memory_bytes +=
         wk_atomic_load_u64(&radix->spaces.memory_bytes, WK_RELAXED, "radix.space_memory");
-    sum.spaces = wk_atomic_load_u32(&radix->spaces.count, WK_RELAXED, "radix.space_count");
+    sum.spaces = wk_atomic_load_u32(&radix->spaces.live, WK_RELAXED, "radix.space_live");
     for (uint32_t s = 0; s < WK_RADIX_SHARDS; s++) {
         struct wk_shard *shard = &radix->shards[s];
         sum.nodes += wk_atomic_load_u64(&shard->live, WK_RELAXED, "radix.live");

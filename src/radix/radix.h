@@ -77,16 +77,23 @@ void wk_radix_destroy(struct wk_radix *radix);
  * Interns a namespace and what is stated about model and layout. Two calls with equal arguments
  * give one id. A node is keyed by (namespace, hash) and remembers the space it was last inserted
  * with: a lookup finds nodes of its own namespace only, and of these only such as wk_reuse_allows
- * lets it have; an insert with PRESENT takes over the inserter's space. Ids live until destroy and
- * belong to this index; the functions below trust them. WK_TOO_LARGE beyond WK_NAMESPACES_MAX
- * spaces (a namespace of which only stated spaces are used counts once more) or a name beyond
- * WK_NAMESPACE_BYTES_MAX; WK_NO_MEMORY.
+ * lets it have; an insert with PRESENT takes over the inserter's space. Ids belong to this index;
+ * the functions below trust them. WK_TOO_LARGE beyond WK_NAMESPACES_MAX spaces (a namespace of
+ * which only stated spaces are used counts once more) or a name beyond WK_NAMESPACE_BYTES_MAX;
+ * WK_NO_MEMORY.
+ *
+ * The namespace is held until wk_radix_space_release, once for each success. One that nobody holds
+ * and that has no nodes may be forgotten, and its id given to another name: keep no id without
+ * holding, or keep the generation beside it, which is another one then.
  */
 WK_MUST_CHECK enum wk_status wk_radix_space(struct wk_radix *radix, struct wk_span ns,
                                             const struct wk_reuse *reuse, wk_space_id *out,
                                             struct wk_error *err);
 
-/* Name of an interned space; valid until destroy. */
+void wk_radix_space_release(struct wk_radix *radix, wk_space_id space);
+uint32_t wk_radix_space_generation(struct wk_radix *radix, wk_space_id space);
+
+/* Name of a space that is held; valid as long as it is. */
 struct wk_span wk_radix_space_name(struct wk_radix *radix, wk_space_id space);
 
 /* Leading hashes that are PRESENT or RESIDENT; `*resident` (may be NULL): the leading RESIDENT. */

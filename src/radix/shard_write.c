@@ -218,6 +218,7 @@ enum wk_status wk_shard_add(struct wk_env *env, struct wk_shard *shard, struct w
     union wk_node_copy made = *node;
     made.is.flags |= WK_NODE_LIVE;
     node_take(shard, place, local);
+    wk_spaces_node_added(spaces, key->ns);
     count_flags(shard, 0, made.is.flags);
     if (!WK_PLANTED(29)) /* plant 29 */
         write_begin(shard);
@@ -273,4 +274,5 @@ void wk_shard_remove(struct wk_shard *shard, struct wk_spaces *spaces, uint32_t 
     wk_atomic_write_words(node->words, gone.words, WK_NODE_WORDS, "radix.node_freed");
     write_end(shard);
     shard->first_free = local;
+    wk_spaces_node_removed(spaces, wk_space_ns(was.is.space));
 }

@@ -5,11 +5,17 @@
  */
 #include "radix/spaces.h"
 
+#include "base/mark.h"
+
 #define SLOTS_FIRST 64u
+#define SWEEP_FIRST 64u
+/* A full table that gave nothing back is not looked through for every name that comes. */
+#define SWEEP_PAUSE 256u
 
 enum wk_status wk_spaces_init(struct wk_env *env, struct wk_spaces *spaces, uint64_t seed) {
     memset(spaces, 0, sizeof *spaces);
     spaces->seed = seed;
+    spaces->sweep_at = SWEEP_FIRST;
     return env->threads->rwlock_init(env, &spaces->lock);
 }
 
@@ -18,8 +24,34 @@ static struct wk_space *chunk_at(const struct wk_spaces *spaces, uint32_t chunk)
     return (struct wk_space *)(uintptr_t)word;
 }
 
-const struct wk_space *wk_spaces_at(const struct wk_spaces *spaces, uint32_t index) {
+static struct wk_space *space_at(const struct wk_spaces *spaces, uint32_t index) {
     return &chunk_at(spaces, index / WK_SPACE_CHUNK)[index % WK_SPACE_CHUNK];
+}
+
+const struct wk_space *wk_spaces_at(const struct wk_spaces *spaces, uint32_t index) {
+    return space_at(spaces, index);
+}
+
+/* ---- who holds it ---- */
+
+void wk_spaces_release(struct wk_spaces *spaces, wk_space_id space) {
+    struct wk_space *base = space_at(spaces, wk_space_ns(space));
+    /* Release: what the holder did to nodes and entries is done before the index is free. */
+    wk_atomic_sub_u32(&base->holders, 1, WK_RELEASE, "radix.space_holders");
+}
+
+/* Under the lock, the read side at least: no sweep runs. */
+static void hold(struct wk_spaces *spaces, const struct wk_space *space) {
+    struct wk_space *base = space_at(spaces, wk_space_ns(space->id));
+    wk_atomic_add_u32(&base->holders, 1, WK_RELAXED, "radix.space_holders");
+}
+
+void wk_spaces_node_added(struct wk_spaces *spaces, uint32_t ns) {
+    wk_atomic_add_u32(&space_at(spaces, ns)->nodes, 1, WK_RELAXED, "radix.space_nodes");
+}
+
+void wk_spaces_node_removed(struct wk_spaces *spaces, uint32_t ns) {
+    wk_atomic_sub_u32(&space_at(spaces, ns)->nodes, 1, WK_RELEASE, "radix.space_nodes");
 }
 
 uint64_t wk_spaces_place(const struct wk_spaces *spaces, uint32_t ns, const uint64_t *hash_words) {
@@ -30,7 +62,7 @@ void wk_spaces_destroy(struct wk_env *env, struct wk_spaces *spaces) {
     uint32_t count = wk_atomic_load_u32(&spaces->count, WK_ACQUIRE, "radix.space_count");
     for (uint32_t i = 0; i < count; i++) {
         const struct wk_space *space = wk_spaces_at(spaces, i);
-        if (wk_space_ns(space->id) == i)
+        if (space->live && wk_space_ns(space->id) == i)
             wk_release(env, WK_MEM_INDEX, (void *)(uintptr_t)space->name.data, space->name.size);
     }
     for (uint32_t c = 0; c < WK_SPACE_CHUNKS; c++) {
@@ -89,7 +121,8 @@ static enum wk_status slots_reserve(struct wk_env *env, struct wk_spaces *spaces
         return WK_NO_MEMORY;
     memset(slots, 0, slot_count * sizeof *slots);
     for (uint32_t i = 0; i < count; i++)
-        slot_put(slots, slot_count, wk_spaces_at(spaces, i)->h, i);
+        if (wk_spaces_at(spaces, i)->live)
+            slot_put(slots, slot_count, wk_spaces_at(spaces, i)->h, i);
     wk_release(env, WK_MEM_INDEX, spaces->slots, spaces->slot_count * sizeof *slots);
     wk_atomic_add_u64(&spaces->memory_bytes,
                       (uint64_t)(slot_count - spaces->slot_count) * sizeof *slots, WK_RELAXED,
@@ -97,6 +130,78 @@ static enum wk_status slots_reserve(struct wk_env *env, struct wk_spaces *spaces
     spaces->slots = slots;
     spaces->slot_count = slot_count;
     return WK_OK;
+}
+
+/* ---- giving back ---- */
+
+/* Acquire: whoever counted down is done. */
+static bool unused(const struct wk_space *base) {
+    bool held = wk_atomic_load_u32(&base->holders, WK_ACQUIRE, "radix.space_holders") != 0;
+    if (WK_PLANTED(44)) /* plant 44 */
+        held = false;
+    return !held && (WK_PLANTED(45) || /* plant 45 */
+                     wk_atomic_load_u32(&base->nodes, WK_ACQUIRE, "radix.space_nodes") == 0);
+}
+
+static void free_entry(struct wk_env *env, struct wk_spaces *spaces, uint32_t index) {
+    struct wk_space *space = space_at(spaces, index);
+    if (wk_space_ns(space->id) == index) {
+        wk_release(env, WK_MEM_INDEX, (void *)(uintptr_t)space->name.data, space->name.size);
+        wk_atomic_sub_u64(&spaces->memory_bytes, space->name.size, WK_RELAXED,
+                          "radix.space_memory");
+    }
+    space->name = wk_span(NULL, 0);
+    space->live = false;
+    space->generation++;
+    space->next_free = spaces->first_free;
+    spaces->first_free = index + 1;
+    wk_atomic_sub_u32(&spaces->live, 1, WK_RELAXED, "radix.space_live");
+}
+
+/* Holders only get fewer while the write lock is held: a base is looked at once. */
+static void free_unused(struct wk_env *env, struct wk_spaces *spaces, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        struct wk_space *space = space_at(spaces, i);
+        if (space->live && wk_space_ns(space->id) == i)
+            space->live = !unused(space);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct wk_space *space = wk_spaces_at(spaces, i);
+        if (space->live && !wk_spaces_at(spaces, wk_space_ns(space->id))->live)
+            free_entry(env, spaces, i);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (!wk_spaces_at(spaces, i)->live && wk_spaces_at(spaces, i)->name.data != NULL)
+            free_entry(env, spaces, i);
+}
+
+/* Under the write lock. */
+static void sweep(struct wk_env *env, struct wk_spaces *spaces) {
+    uint32_t count = wk_atomic_load_u32(&spaces->count, WK_RELAXED, "radix.space_count");
+    uint32_t before = wk_atomic_load_u32(&spaces->live, WK_RELAXED, "radix.space_live");
+    free_unused(env, spaces, count);
+    memset(spaces->slots, 0, spaces->slot_count * sizeof *spaces->slots);
+    for (uint32_t i = 0; i < count; i++)
+        if (wk_spaces_at(spaces, i)->live)
+            slot_put(spaces->slots, spaces->slot_count, wk_spaces_at(spaces, i)->h, i);
+    uint32_t live = wk_atomic_load_u32(&spaces->live, WK_RELAXED, "radix.space_live");
+    if (live < before)
+        WK_MARK("radix.spaces_reclaimed");
+    spaces->sweep_at = 2 * live < SWEEP_FIRST ? SWEEP_FIRST : 2 * live;
+    if (spaces->sweep_at > WK_NAMESPACES_MAX - 2)
+        spaces->sweep_at = WK_NAMESPACES_MAX - 2;
+    spaces->sweep_pause = live + SWEEP_PAUSE > WK_NAMESPACES_MAX ? SWEEP_PAUSE : 0;
+}
+
+/* Before a namespace is made, which may take two entries. */
+static bool wants_sweep(struct wk_spaces *spaces) {
+    uint32_t live = wk_atomic_load_u32(&spaces->live, WK_RELAXED, "radix.space_live");
+    if (live + 2 <= spaces->sweep_at)
+        return false;
+    if (spaces->sweep_pause == 0)
+        return true;
+    spaces->sweep_pause--;
+    return false;
 }
 
 static enum wk_status chunk_reserve(struct wk_env *env, struct wk_spaces *spaces, uint32_t count) {
@@ -116,15 +221,18 @@ static enum wk_status chunk_reserve(struct wk_env *env, struct wk_spaces *spaces
 static enum wk_status space_add(struct wk_env *env, struct wk_spaces *spaces, uint64_t h,
                                 struct wk_span name, const struct wk_reuse *reuse,
                                 const struct wk_space *base, const struct wk_space **out) {
-    uint32_t index = wk_atomic_load_u32(&spaces->count, WK_RELAXED, "radix.space_count");
+    uint32_t count = wk_atomic_load_u32(&spaces->count, WK_RELAXED, "radix.space_count");
+    uint32_t index = spaces->first_free != 0 ? spaces->first_free - 1 : count;
     if (index >= WK_NAMESPACES_MAX)
         return WK_TOO_LARGE;
-    enum wk_status status = slots_reserve(env, spaces, index);
+    enum wk_status status = slots_reserve(env, spaces, count);
     if (status == WK_OK)
         status = chunk_reserve(env, spaces, index);
     if (status != WK_OK)
         return status;
-    struct wk_space space = {.reuse = *reuse, .h = h};
+    struct wk_space *place = space_at(spaces, index);
+    struct wk_space space = {.reuse = *reuse, .h = h, .live = true};
+    space.generation = index < count ? place->generation : 0;
     if (base == NULL) {
         uint8_t *copy = wk_alloc(env, WK_MEM_INDEX, name.size);
         if (copy == NULL)
@@ -140,10 +248,13 @@ static enum wk_status space_add(struct wk_env *env, struct wk_spaces *spaces, ui
         space.key_seed = base->key_seed;
         space.id = wk_space_ns(base->id) << 16 | index;
     }
-    struct wk_space *place = &chunk_at(spaces, index / WK_SPACE_CHUNK)[index % WK_SPACE_CHUNK];
+    if (index < count)
+        spaces->first_free = place->next_free;
     *place = space;
     slot_put(spaces->slots, spaces->slot_count, h, index);
-    wk_atomic_store_u32(&spaces->count, index + 1, WK_RELEASE, "radix.space_count");
+    wk_atomic_add_u32(&spaces->live, 1, WK_RELAXED, "radix.space_live");
+    if (index == count)
+        wk_atomic_store_u32(&spaces->count, count + 1, WK_RELEASE, "radix.space_count");
     *out = place;
     return WK_OK;
 }
@@ -155,6 +266,8 @@ static enum wk_status space_make(struct wk_env *env, struct wk_spaces *spaces, u
     *out = space_find(spaces, h, name, reuse);
     if (*out != NULL)
         return WK_OK;
+    if (wants_sweep(spaces))
+        sweep(env, spaces);
     static const struct wk_reuse nothing;
     uint64_t base_h = space_hash(spaces, name, &nothing);
     const struct wk_space *base = space_find(spaces, base_h, name, &nothing);
@@ -179,15 +292,20 @@ enum wk_status wk_spaces_intern(struct wk_env *env, struct wk_spaces *spaces, st
     uint64_t h = space_hash(spaces, name, reuse);
     env->threads->rwlock_read(env, &spaces->lock);
     const struct wk_space *space = space_find(spaces, h, name, reuse);
+    if (space != NULL)
+        hold(spaces, space);
     env->threads->rwlock_unlock(env, &spaces->lock);
     enum wk_status status = WK_OK;
     if (space == NULL) {
         env->threads->rwlock_write(env, &spaces->lock);
         status = space_make(env, spaces, h, name, reuse, &space);
+        if (status == WK_OK)
+            hold(spaces, space);
         env->threads->rwlock_unlock(env, &spaces->lock);
     }
     if (status == WK_TOO_LARGE)
-        return wk_fail(err, status, "more than %u namespaces in one process", WK_NAMESPACES_MAX);
+        return wk_fail(err, status, "more than %u namespaces with blocks in one handle",
+                       WK_NAMESPACES_MAX);
     if (status != WK_OK)
         return wk_fail(err, status, "no memory for one more namespace in the index");
     *out = space->id;

@@ -55,6 +55,7 @@
     X(reconciles)                                                                                  \
     X(reconcile_failed)                                                                            \
     X(reconcile_removed)                                                                           \
+    X(cleared)                                                                                     \
     X(put_own_confirmed)                                                                           \
     X(put_contested)                                                                               \
     X(requests)                                                                                    \

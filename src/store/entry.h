@@ -18,18 +18,25 @@
 #include "env/env.h"
 #include "radix/radix.h"
 
+/* A tail is what is overwritten and revalidated: raw tails, and values under other keys. */
 enum wk_entry_kind { WK_ENTRY_BLOCK = 1, WK_ENTRY_TAIL = 2 };
 
-/* What names a value everywhere in the store. `id`: the block hash, or BLAKE3 of a tail's tip.
- * `space` is that of (namespace, what the handle states), so namespaces never meet. */
+/*
+ * What names a value everywhere in the store. A block: its hash, and the space of (namespace, what
+ * the handle states), so namespaces never meet; the generation tells apart two namespaces that had
+ * the same id one after the other. A tail: BLAKE3 of its object key, and nothing else.
+ */
 struct wk_store_key {
     uint32_t kind; /* enum wk_entry_kind */
     wk_space_id space;
+    uint32_t generation;
+    uint32_t zero; /* keys are hashed as bytes */
     struct wk_block_hash id;
 };
 
 static inline bool wk_store_key_equal(const struct wk_store_key *a, const struct wk_store_key *b) {
-    return a->kind == b->kind && a->space == b->space && wk_block_hash_equal(&a->id, &b->id);
+    return a->kind == b->kind && a->space == b->space && a->generation == b->generation &&
+           wk_block_hash_equal(&a->id, &b->id);
 }
 
 #define WK_PINS_PRIVATE 0x80000000u

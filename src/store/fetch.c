@@ -83,8 +83,10 @@ static void item_failed(struct item *it, enum wk_status status, const char *text
         return;
     f->failed_at = it->at;
     wk_hex_encode(wk_span(it->key.id.bytes, WK_HASH_BYTES), id);
-    wk_fail(f->err, status, "get_kv %s %s: object store error: %s",
-            it->key.kind == WK_ENTRY_BLOCK ? "block" : "raw tail", id, text);
+    if (it->key.kind == WK_ENTRY_BLOCK)
+        wk_fail(f->err, status, "get_kv block %s: object store error: %s", id, text);
+    else
+        wk_fail(f->err, status, "get_kv %s: object store error: %s", f->call->named->shown, text);
 }
 
 static void item_drop_room(struct item *it) {
@@ -200,8 +202,9 @@ static enum wk_status body_accept(struct item *it, const struct wk_object_result
         return wk_fail(err, WK_CORRUPT, "a body of %zu bytes, perhaps the rest of a longer one",
                        body.size);
     if (!wk_reuse_allows(&s->config.reuse, &info.stated)) {
-        wk_known_foreign(s, &it->fetch->call->space, &it->key, it->hash, it->flight->epoch,
-                         &info.stated, result->size_bytes);
+        if (it->key.kind == WK_ENTRY_BLOCK)
+            wk_known_foreign(s, &it->fetch->call->space, &it->key, it->hash, it->flight->epoch,
+                             &info.stated, result->size_bytes);
         return WK_CONFLICT;
     }
     if (info.wrapped)
@@ -376,11 +379,12 @@ static uint64_t wave_deadline(void *ctx) {
 static enum wk_status add_request(struct fetch *f, size_t index, struct wk_error *err) {
     struct item *it = &f->items[index];
     struct wk_object_key *key = &f->wave.keys[f->wave.count];
-    enum wk_status status =
-        it->key.kind == WK_ENTRY_BLOCK
-            ? wk_object_key_block(f->store->s3_prefix, f->call->space.name, &it->key.id, key, err)
-            : wk_object_key_raw_tail(f->store->s3_prefix, f->call->space.name, f->call->tip, key,
-                                     err);
+    enum wk_status status = WK_OK;
+    if (it->key.kind == WK_ENTRY_BLOCK)
+        status =
+            wk_object_key_block(f->store->s3_prefix, f->call->space.name, &it->key.id, key, err);
+    else
+        *key = f->call->named->object;
     if (status != WK_OK)
         return status;
     struct wk_object_request *r = wk_wave_add(&f->wave, WK_OBJECT_GET, index);
@@ -550,7 +554,7 @@ static void fill_items(struct fetch *f) {
         it->fetch = f;
         it->at = i;
         it->key = call->kind == WK_ENTRY_BLOCK ? wk_block_key(&call->space, &call->hashes[i])
-                                               : call->tail_key;
+                                               : call->named->key;
         it->hash = wk_cache_hash(&f->store->cache, &it->key);
     }
     f->count = n;

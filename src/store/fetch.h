@@ -15,13 +15,12 @@
 
 struct wk_fetch_call {
     struct wk_store *store;
-    struct wk_namespace space;
+    struct wk_namespace space; /* of blocks */
     enum wk_entry_kind kind;
     const struct wk_block_hash *hashes; /* blocks: one per result */
-    struct wk_span tip;                 /* a tail: its name, and below its key */
-    struct wk_store_key tail_key;
-    uint64_t fresh_after_ns; /* a tail: nothing read before this counts */
-    struct wk_entry *stale;  /* a tail: the outdated cached value, pinned by the caller, or NULL */
+    const struct wk_named *named;       /* a tail */
+    uint64_t fresh_after_ns;            /* a tail: nothing read before this counts */
+    struct wk_entry *stale; /* a tail: the outdated cached value, pinned by the caller, or NULL */
     struct wk_block_result *results; /* those with a pin are left alone */
     size_t count;
     enum wk_get_mode mode;

@@ -18,9 +18,9 @@ static size_t pin_cached(struct wk_store *store, const struct wk_namespace *spac
     uint64_t bytes = 0;
     size_t hits = 0;
     wk_space_id own = WK_PLANTED(11) ? 0 : space->own; /* plant 11 */
-    struct wk_store_key key = {WK_ENTRY_BLOCK, own, {{0}}};
     for (size_t i = 0; i < count; i++) {
-        key.id = hashes[i];
+        struct wk_store_key key = wk_block_key(space, &hashes[i]);
+        key.space = own;
         uint64_t hash = wk_cache_hash(&store->cache, &key);
         struct wk_entry *e = wk_cache_pin(&store->cache, &key, hash, 0);
         if (e == NULL) {
@@ -102,12 +102,14 @@ enum wk_status wk_store_get(struct wk_backend *b, struct wk_span ns,
         status = wk_fetch(&call, err);
         if (status != WK_OK) {
             unpin_all(store, results, count);
+            wk_store_space_done(store, &call.space);
             return status;
         }
         uint32_t recency = wk_store_recency(store);
         wk_radix_touch(store->radix, call.space.own, hashes, count, recency);
         wk_radix_link_chain(store->radix, call.space.own, hashes, count);
     }
+    wk_store_space_done(store, &call.space);
     return conclude(store, mode, results, count);
 }
 
@@ -128,35 +130,31 @@ static struct wk_entry *pin_stale(struct wk_store *store, const struct wk_store_
 
 static enum wk_status fetch_tail(struct wk_fetch_call *call, uint64_t hash, struct wk_error *err) {
     struct wk_store *store = call->store;
-    call->stale = pin_stale(store, &call->tail_key, hash);
+    call->stale = pin_stale(store, &call->named->key, hash);
     enum wk_status status = wk_fetch(call, err);
     if (call->stale != NULL)
         wk_entry_unpin(&store->cache, call->stale);
     return status;
 }
 
-enum wk_status wk_store_get_tail(struct wk_backend *b, struct wk_span ns, struct wk_span tip,
-                                 uint64_t deadline_ns, struct wk_block_result *out,
-                                 struct wk_error *err) {
-    struct wk_store *store = wk_store_of(b);
+enum wk_status wk_store_get_named(struct wk_store *store, const struct wk_named *named,
+                                  uint64_t deadline_ns, struct wk_block_result *out,
+                                  struct wk_error *err) {
     struct wk_fetch_call call = {.store = store,
                                  .kind = WK_ENTRY_TAIL,
-                                 .tip = tip,
+                                 .named = named,
                                  .results = out,
                                  .count = 1,
                                  .mode = WK_GET_ALL,
                                  .deadline_ns = deadline_ns};
+    enum wk_status status = WK_OK;
     wk_store_answer_status(out, WK_MISS);
-    enum wk_status status = wk_store_space(store, ns, &call.space, err);
-    if (status != WK_OK)
-        return status;
-    call.tail_key = wk_tail_key(&call.space, tip);
-    uint64_t hash = wk_cache_hash(&store->cache, &call.tail_key);
+    uint64_t hash = wk_cache_hash(&store->cache, &named->key);
     uint64_t now = wk_now_ns(store->env);
     call.fresh_after_ns = now > store->config.tail_fresh_ns ? now - store->config.tail_fresh_ns : 0;
     if (WK_PLANTED(13)) /* plant 13 */
         call.fresh_after_ns = 0;
-    struct wk_entry *e = wk_cache_pin(&store->cache, &call.tail_key, hash, call.fresh_after_ns);
+    struct wk_entry *e = wk_cache_pin(&store->cache, &named->key, hash, call.fresh_after_ns);
     if (e != NULL) {
         wk_count(&store->counters.tail_hits_fresh, 1);
         wk_store_answer(out, e, WK_TIER_RAM);
@@ -166,4 +164,15 @@ enum wk_status wk_store_get_tail(struct wk_backend *b, struct wk_span ns, struct
             return status;
     }
     return conclude(store, WK_GET_ALL, out, 1);
+}
+
+enum wk_status wk_store_get_tail(struct wk_backend *b, struct wk_span ns, struct wk_span tip,
+                                 uint64_t deadline_ns, struct wk_block_result *out,
+                                 struct wk_error *err) {
+    struct wk_named named;
+    wk_store_answer_status(out, WK_MISS);
+    enum wk_status status = wk_store_name_tail(wk_store_of(b), ns, tip, &named, err);
+    if (status != WK_OK)
+        return status;
+    return wk_store_get_named(wk_store_of(b), &named, deadline_ns, out, err);
 }

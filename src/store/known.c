@@ -162,7 +162,8 @@ void wk_known_foreign(struct wk_store *store, const struct wk_namespace *space,
     struct wk_node_info info = {.flags = WK_NODE_PRESENT, .stored_bytes = stored_bytes};
     wk_space_id theirs;
     info.recency = wk_store_recency(store);
-    enum wk_status status = wk_radix_space(store->radix, space->name, stated, &theirs, NULL);
+    enum wk_status named = wk_radix_space(store->radix, space->name, stated, &theirs, NULL);
+    enum wk_status status = named;
     wk_cache_lock(&store->cache, hash);
     if (still_at(store, hash, epoch)) {
         wk_radix_forget(store->radix, key->space, &key->id);
@@ -172,6 +173,21 @@ void wk_known_foreign(struct wk_store *store, const struct wk_namespace *space,
             WK_MARK("known.foreign_not_indexed");
     }
     wk_cache_unlock(&store->cache, hash);
+    if (named == WK_OK)
+        wk_radix_space_release(store->radix, theirs);
+}
+
+bool wk_known_drop(struct wk_store *store, struct wk_entry *entry) {
+    struct wk_entry *old = NULL;
+    struct wk_store_key key = entry->key;
+    uint64_t hash = entry->hash;
+    wk_cache_lock(&store->cache, hash);
+    bool cached = wk_cache_find_locked(&store->cache, &key, hash) == entry;
+    if (cached)
+        old = wk_cache_drop_locked(&store->cache, &key, hash);
+    wk_cache_unlock(&store->cache, hash);
+    wk_cache_dispose(&store->cache, old);
+    return cached;
 }
 
 void wk_known_tail_current(struct wk_store *store, const struct wk_store_key *key, uint64_t hash,
@@ -180,15 +196,4 @@ void wk_known_tail_current(struct wk_store *store, const struct wk_store_key *ke
     if (wk_cache_find_locked(&store->cache, key, hash) == entry && entry->fetched_ns < at_ns)
         entry->fetched_ns = at_ns;
     wk_cache_unlock(&store->cache, hash);
-}
-
-void wk_known_rotten(struct wk_store *store, struct wk_entry *entry) {
-    struct wk_entry *old = NULL;
-    struct wk_store_key key = entry->key;
-    uint64_t hash = entry->hash;
-    wk_cache_lock(&store->cache, hash);
-    if (wk_cache_find_locked(&store->cache, &key, hash) == entry)
-        old = wk_cache_drop_locked(&store->cache, &key, hash);
-    wk_cache_unlock(&store->cache, hash);
-    wk_cache_dispose(&store->cache, old);
 }

@@ -65,7 +65,8 @@ void wk_known_foreign(struct wk_store *store, const struct wk_namespace *space,
 /* A cached tail turned out to be current at `at_ns`. */
 void wk_known_tail_current(struct wk_store *store, const struct wk_store_key *key, uint64_t hash,
                            struct wk_entry *entry, uint64_t at_ns);
-/* A cached value is damaged in memory. */
-void wk_known_rotten(struct wk_store *store, struct wk_entry *entry);
+/* Takes a cached value, pinned by the caller, out of the cache. False: it was not in it any more.
+ */
+bool wk_known_drop(struct wk_store *store, struct wk_entry *entry);
 
 #endif

@@ -124,10 +124,10 @@ static void leave(struct wk_store *store, const struct place *place, const struc
     pace->budget += t->answers * (repetition ? RETRY_COST : 1);
     pace->budget = wk_min_u64(pace->budget, pace->budget_max);
     if (t->answers > 0)
-        pace->answered_ns = now;
+        pace->last.answered_ns = now;
     if (t->failed > 0) {
-        pace->failed_ns = now;
-        pace->failed_class = t->failed_class;
+        pace->last.failed_ns = now;
+        pace->last.failed_class = t->failed_class;
     }
     if (!wk_list_empty(&pace->waiting))
         pace->env->threads->cond_broadcast(pace->env, &pace->cond);
@@ -220,6 +220,12 @@ size_t wk_pace_may_repeat(struct wk_store *store, size_t wanted) {
         WK_MARK("pace.budget_spent");
     wk_count(&store->counters.retries_refused, wanted - granted);
     return granted;
+}
+
+void wk_pace_outcome(struct wk_pace *pace, struct wk_pace_outcome *out) {
+    wk_lock(pace->env, &pace->mutex);
+    *out = pace->last;
+    wk_unlock(pace->env, &pace->mutex);
 }
 
 void wk_pace_stats(struct wk_pace *pace, struct wk_pace_stats *out) {

@@ -23,20 +23,25 @@
 
 struct wk_store;
 
+/* When the objects last answered, and when they last failed to (0: never), and how. */
+struct wk_pace_outcome {
+    uint64_t answered_ns;
+    uint64_t failed_ns;
+    enum wk_object_class failed_class;
+};
+
 struct wk_pace {
     struct wk_env *env;
     struct wk_mutex mutex;
     struct wk_cond cond;
-    struct wk_list waiting; /* sync: mutex. Callers without a place, in order of arrival */
-    uint32_t in_flight;     /* sync: mutex */
-    uint32_t limit;         /* sync: mutex. 1 .. WK_OBJECTS_IN_FLIGHT_MAX */
-    uint32_t cuts;          /* sync: mutex. How often the limit was halved */
-    uint32_t won_back;      /* sync: mutex. Answers since the limit last changed */
-    uint64_t budget_max;    /* of retries, in tenths; fixed */
-    uint64_t budget;        /* sync: mutex. What is left of it */
-    uint64_t answered_ns;   /* sync: mutex. When the objects last gave an answer; 0: never */
-    uint64_t failed_ns;     /* sync: mutex. When they last failed to; 0: never */
-    enum wk_object_class failed_class; /* sync: mutex */
+    struct wk_list waiting;      /* sync: mutex. Callers without a place, in order of arrival */
+    uint32_t in_flight;          /* sync: mutex */
+    uint32_t limit;              /* sync: mutex. 1 .. WK_OBJECTS_IN_FLIGHT_MAX */
+    uint32_t cuts;               /* sync: mutex. How often the limit was halved */
+    uint32_t won_back;           /* sync: mutex. Answers since the limit last changed */
+    uint64_t budget_max;         /* of retries, in tenths; fixed */
+    uint64_t budget;             /* sync: mutex. What is left of it */
+    struct wk_pace_outcome last; /* sync: mutex */
 };
 
 WK_MUST_CHECK enum wk_status wk_pace_init(struct wk_pace *pace, struct wk_env *env,
@@ -59,6 +64,8 @@ enum wk_object_class wk_pace_list(struct wk_store *store, const char *prefix,
                                   void *ctx, uint64_t deadline_ns, struct wk_error *err);
 /* How many of `wanted` failed requests may be sent again. */
 size_t wk_pace_may_repeat(struct wk_store *store, size_t wanted);
+
+void wk_pace_outcome(struct wk_pace *pace, struct wk_pace_outcome *out);
 
 struct wk_pace_stats {
     uint32_t in_flight;

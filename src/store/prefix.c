@@ -233,6 +233,7 @@ enum wk_status wk_store_lookup(struct wk_backend *b, struct wk_span ns,
     uint32_t recency = wk_store_recency(store);
     wk_radix_touch(store->radix, space.own, hashes, matched, recency);
     wk_radix_link_chain(store->radix, space.own, hashes, matched);
+    wk_store_space_done(store, &space);
     *out_matched = matched;
     return WK_OK;
 }
@@ -312,10 +313,12 @@ enum wk_status wk_store_contains(struct wk_backend *b, struct wk_span ns,
     for (size_t i = 0; i < count; i++)
         if (!contains_known(store, &space, &hashes[i], &results[i]))
             unknown++;
-    if (unknown == 0 || !wk_store_can(store, WK_OBJECTS_HEAD))
-        return WK_OK;
-    struct heads h = {.store = store, .space = &space, .hashes = hashes};
-    uint64_t now = wk_now_ns(store->env);
-    h.deadline_ns = wk_store_deadline(now, 0, deadline_ns);
-    return contains_unknown(&h, count, unknown, results, err);
+    if (unknown > 0 && wk_store_can(store, WK_OBJECTS_HEAD)) {
+        struct heads h = {.store = store, .space = &space, .hashes = hashes};
+        uint64_t now = wk_now_ns(store->env);
+        h.deadline_ns = wk_store_deadline(now, 0, deadline_ns);
+        status = contains_unknown(&h, count, unknown, results, err);
+    }
+    wk_store_space_done(store, &space);
+    return status;
 }

@@ -27,8 +27,7 @@
 #include "store/wave.h"
 
 #define DOUBTFUL_MAX 4096u
-#define LIST_NS_MAX  (3600ull * WK_NS_PER_S) /* nobody waits for it; close cancels it */
-#define LISTINGS     255u                    /* their numbers are a byte, and 0 is none */
+#define LISTINGS     255u /* their numbers are a byte, and 0 is none */
 
 struct reconcile {
     struct wk_store *store;
@@ -88,7 +87,7 @@ static enum wk_object_class list_once(struct reconcile *b, struct wk_error *err)
               b->space.name.size == 0 ? "" : "/", WK_BLOCK_KEY_PREFIX);
     copy_epochs(b);
     uint64_t now = wk_now_ns(s->env);
-    uint64_t deadline = wk_add_u64_clamped(now, LIST_NS_MAX);
+    uint64_t deadline = wk_add_u64_clamped(now, WK_LIST_NS_MAX);
     return wk_pace_list(s, prefix, learn, b, deadline, err);
 }
 
@@ -218,9 +217,12 @@ static void run(struct reconcile *b) {
     struct wk_wave wave;
     struct wk_error err;
     wk_error_clear(&err);
-    if (wk_store_space(s, wk_span_text(s->config.ns), &b->space, &err) != WK_OK ||
-        wk_wave_init(&wave, s, WK_WAVE_REQUESTS_MAX, &err) != WK_OK)
+    if (wk_store_space(s, wk_span_text(s->config.ns), &b->space, &err) != WK_OK)
         return;
+    if (wk_wave_init(&wave, s, WK_WAVE_REQUESTS_MAX, &err) != WK_OK) {
+        wk_store_space_done(s, &b->space);
+        return;
+    }
     b->wave = &wave;
     uint32_t before = wk_atomic_load_u32(&s->listing, WK_RELAXED, "store.listing");
     b->number = (uint8_t)(before % LISTINGS + 1);
@@ -233,6 +235,7 @@ static void run(struct reconcile *b) {
     }
     report(b, class, &err);
     wk_wave_destroy(&wave);
+    wk_store_space_done(s, &b->space);
 }
 
 static void run_once(struct wk_store *store) {

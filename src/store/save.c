@@ -70,13 +70,12 @@ static uint64_t hash_etag(const struct wk_etag *etag) {
 
 /* "put_kv <relative key>: object store error: <why>" */
 static enum wk_status save_fail(struct save *s, size_t i, enum wk_status status, const char *text) {
-    const struct wk_save_call *call = s->call;
     char id[WK_HASH_HEX_CHARS + 1];
+    if (s->call->kind == WK_ENTRY_TAIL)
+        return wk_fail(s->err, status, "put_kv %s: object store error: %s", s->call->named->shown,
+                       text);
     wk_hex_encode(wk_span(s->items[i].key.id.bytes, WK_HASH_BYTES), id);
-    if (call->kind == WK_ENTRY_TAIL && wk_utf8_valid(call->tip))
-        wk_format(id, sizeof id, "%.*s", (int)call->tip.size, (const char *)call->tip.data);
-    return wk_fail(s->err, status, "put_kv %s%s: object store error: %s",
-                   call->kind == WK_ENTRY_TAIL ? WK_RAW_TAIL_KEY_PREFIX : WK_BLOCK_KEY_PREFIX, id,
+    return wk_fail(s->err, status, "put_kv %s%s: object store error: %s", WK_BLOCK_KEY_PREFIX, id,
                    text);
 }
 
@@ -84,11 +83,12 @@ static enum wk_status add_request(struct save *s, size_t i, enum wk_object_verb 
                                   struct wk_object_request **out) {
     const struct wk_save_call *call = s->call;
     struct wk_object_key *key = &s->wave.keys[s->wave.count];
-    enum wk_status status =
-        call->kind == WK_ENTRY_BLOCK
-            ? wk_object_key_block(s->store->s3_prefix, call->space.name, &call->hashes[i], key,
-                                  s->err)
-            : wk_object_key_raw_tail(s->store->s3_prefix, call->space.name, call->tip, key, s->err);
+    enum wk_status status = WK_OK;
+    if (call->kind == WK_ENTRY_BLOCK)
+        status = wk_object_key_block(s->store->s3_prefix, call->space.name, &call->hashes[i], key,
+                                     s->err);
+    else
+        *key = call->named->object;
     if (status == WK_OK)
         *out = wk_wave_add(&s->wave, verb, i);
     return status;
@@ -203,7 +203,7 @@ static void expect_cached(struct save *s) {
         return;
     s->conditions = CONDITIONS_MAX;
     struct wk_cache *cache = &s->store->cache;
-    struct wk_entry *e = wk_cache_pin(cache, &s->call->tail_key, s->nodes[0].hash, 0);
+    struct wk_entry *e = wk_cache_pin(cache, &s->call->named->key, s->nodes[0].hash, 0);
     if (e == NULL)
         return;
     s->expected = *wk_entry_etag(e);
@@ -478,7 +478,7 @@ static void fill_items(struct save *s) {
         struct save_item *it = &s->items[i];
         it->key = s->call->kind == WK_ENTRY_BLOCK
                       ? wk_block_key(&s->call->space, &s->call->hashes[i])
-                      : s->call->tail_key;
+                      : s->call->named->key;
         s->nodes[i].key = &it->key;
         s->nodes[i].hash = wk_cache_hash(&s->store->cache, &it->key);
     }

@@ -12,11 +12,10 @@
 
 struct wk_save_call {
     struct wk_store *store;
-    struct wk_namespace space;
+    struct wk_namespace space; /* of blocks */
     enum wk_entry_kind kind;
     const struct wk_block_hash *hashes; /* blocks */
-    struct wk_span tip;                 /* a tail: its name and key; count is 1 */
-    struct wk_store_key tail_key;
+    const struct wk_named *named;       /* a tail; count is 1 */
     const struct wk_span *payloads;
     size_t count; /* at least 1 */
 };

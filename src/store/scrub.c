@@ -18,7 +18,7 @@ static void check(struct wk_store *store, struct wk_entry *entry) {
     wk_count(&store->counters.scrub_corrupt, 1);
     wk_store_log_key(store, WK_LOG_ERROR, "store.corrupt_memory", &entry->key,
                      "cached bytes changed in memory");
-    wk_known_rotten(store, entry);
+    (void)wk_known_drop(store, entry);
 }
 
 void wk_scrub_main(void *arg) {

@@ -10,6 +10,7 @@
 #include "base/mark.h"
 #include "base/num.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "hash/blake3.h"
 
 /* ---- small helpers of the other files ---- */
@@ -22,17 +23,42 @@ enum wk_status wk_store_space(struct wk_store *store, struct wk_span ns, struct 
     if (status != WK_OK)
         return status;
     space.unstated = space.own;
-    if (!wk_reuse_states_nothing(&store->config.reuse))
+    if (!wk_reuse_states_nothing(&store->config.reuse)) {
         status = wk_radix_space(store->radix, ns, &unstated, &space.unstated, err);
-    if (status == WK_OK)
-        *out = space;
-    return status;
+        if (status == WK_OK) /* the first one holds the namespace */
+            wk_radix_space_release(store->radix, space.unstated);
+        else
+            wk_radix_space_release(store->radix, space.own);
+    }
+    if (status != WK_OK)
+        return status;
+    space.generation = wk_radix_space_generation(store->radix, space.own);
+    *out = space;
+    return WK_OK;
 }
 
-struct wk_store_key wk_tail_key(const struct wk_namespace *space, struct wk_span tip) {
-    struct wk_store_key key = {WK_ENTRY_TAIL, space->own, {{0}}};
-    wk_blake3(&tip, 1, key.id.bytes);
-    return key;
+void wk_store_space_done(struct wk_store *store, const struct wk_namespace *space) {
+    wk_radix_space_release(store->radix, space->own);
+}
+
+void wk_store_name_done(struct wk_named *named) {
+    struct wk_span text = wk_span(named->object.text, named->object.length);
+    named->key = (struct wk_store_key){.kind = WK_ENTRY_TAIL};
+    wk_blake3(&text, 1, named->key.id.bytes);
+}
+
+enum wk_status wk_store_name_tail(struct wk_store *store, struct wk_span ns, struct wk_span tip,
+                                  struct wk_named *out, struct wk_error *err) {
+    enum wk_status status = wk_object_key_raw_tail(store->s3_prefix, ns, tip, &out->object, err);
+    if (status != WK_OK)
+        return status;
+    wk_store_name_done(out);
+    char id[WK_HASH_HEX_CHARS + 1];
+    wk_hex_encode(wk_span(out->key.id.bytes, WK_HASH_BYTES), id);
+    if (wk_utf8_valid(tip))
+        wk_format(id, sizeof id, "%.*s", (int)tip.size, (const char *)tip.data);
+    wk_format(out->shown, sizeof out->shown, "%s%s", WK_RAW_TAIL_KEY_PREFIX, id);
+    return WK_OK;
 }
 
 uint64_t wk_store_deadline(uint64_t start_ns, uint64_t bytes, uint64_t caller_deadline_ns) {
@@ -299,6 +325,13 @@ static const struct wk_backend_ops store_ops = {
     .put = wk_store_put,
     .get_tail = wk_store_get_tail,
     .put_tail = wk_store_put_tail,
+    .get_value = wk_store_get_value,
+    .put_value = wk_store_put_value,
+    .exists = wk_store_exists,
+    .list = wk_store_list,
+    .clear = wk_store_clear,
+    .restore = wk_store_restore,
+    .ready = wk_store_ready,
     .flush = store_flush,
     .stats = wk_store_stats,
     .release = store_release,

@@ -3,6 +3,7 @@
  * The store from inside: what its files share.
  *
  *     store.c      life, dispatch, namespaces, deadlines, log
+ *     values.c     what a daemon needs besides: values, exists, list, clear, restore, ready
  *     get.c, put.c the calls      fetch.c, save.c: between memory and objects
  *     prefix.c     lookup and contains, with the probe    reconcile.c, scrub.c: background
  *     known.c      the only place where what is known of a key (cache, index, epoch) changes
@@ -35,6 +36,9 @@
 #define WK_BODY_BYTES_MAX (WK_PAYLOAD_BYTES_MAX + (4u * 1024 * 1024))
 
 #define WK_NEGATIVE_SLOTS 1024u
+
+/* A LIST of ten million keys takes its time; one that takes longer has failed. */
+#define WK_LIST_NS_MAX (3600ull * WK_NS_PER_S)
 
 /* A thread of the store that sleeps most of the time. */
 struct wk_worker {
@@ -85,21 +89,34 @@ static inline struct wk_store *wk_store_of(struct wk_backend *backend) {
     return (struct wk_store *)backend;
 }
 
-/* A namespace in one call: what this handle states, and what nobody stated. */
+/* A namespace in one call: what this handle states, and what nobody stated. Held until done. */
 struct wk_namespace {
     struct wk_span name;
     wk_space_id own;
     wk_space_id unstated;
+    uint32_t generation;
 };
 WK_MUST_CHECK enum wk_status wk_store_space(struct wk_store *store, struct wk_span ns,
                                             struct wk_namespace *out, struct wk_error *err);
+void wk_store_space_done(struct wk_store *store, const struct wk_namespace *space);
 
 static inline struct wk_store_key wk_block_key(const struct wk_namespace *space,
                                                const struct wk_block_hash *hash) {
-    return (struct wk_store_key){WK_ENTRY_BLOCK, space->own, *hash};
+    return (struct wk_store_key){
+        .kind = WK_ENTRY_BLOCK, .space = space->own, .generation = space->generation, .id = *hash};
 }
 
-struct wk_store_key wk_tail_key(const struct wk_namespace *space, struct wk_span tip);
+/* A raw tail, or a value under any other key, in one call. */
+struct wk_named {
+    struct wk_store_key key;
+    struct wk_object_key object;
+    char shown[WK_OBJECT_KEY_BYTES_MAX + 1]; /* relative key, for texts */
+};
+/* The key from the object key. */
+void wk_store_name_done(struct wk_named *named);
+WK_MUST_CHECK enum wk_status wk_store_name_tail(struct wk_store *store, struct wk_span ns,
+                                                struct wk_span tip, struct wk_named *out,
+                                                struct wk_error *err);
 
 static inline bool wk_store_can(const struct wk_store *store, uint32_t caps) {
     return (store->objects->caps & caps) == caps;
@@ -126,7 +143,28 @@ void wk_store_answer_status(struct wk_block_result *result, enum wk_status statu
 void wk_store_log_key(struct wk_store *store, enum wk_log_level level, const char *event,
                       const struct wk_store_key *key, const char *detail);
 
+enum wk_status wk_store_get_named(struct wk_store *store, const struct wk_named *named,
+                                  uint64_t deadline_ns, struct wk_block_result *out,
+                                  struct wk_error *err);
+enum wk_status wk_store_put_named(struct wk_store *store, const struct wk_named *named,
+                                  struct wk_span payload, struct wk_error *err);
+
 /* ---- operations (struct wk_backend_ops) ---- */
+
+enum wk_status wk_store_get_value(struct wk_backend *b, struct wk_span ns, struct wk_span key,
+                                  uint64_t deadline_ns, struct wk_block_result *out,
+                                  struct wk_error *err);
+enum wk_status wk_store_put_value(struct wk_backend *b, struct wk_span ns, struct wk_span key,
+                                  struct wk_span payload, struct wk_error *err);
+enum wk_status wk_store_exists(struct wk_backend *b, struct wk_span ns, struct wk_span key,
+                               uint64_t deadline_ns, struct wk_error *err);
+enum wk_status wk_store_list(struct wk_backend *b, struct wk_span ns,
+                             bool (*each)(void *ctx, struct wk_span key), void *ctx,
+                             uint64_t deadline_ns, struct wk_error *err);
+void wk_store_clear(struct wk_backend *b);
+enum wk_status wk_store_restore(struct wk_backend *b, struct wk_span ns, uint64_t deadline_ns,
+                                uint64_t *out_count, struct wk_error *err);
+enum wk_status wk_store_ready(struct wk_backend *b, uint64_t deadline_ns, struct wk_error *err);
 
 enum wk_status wk_store_lookup(struct wk_backend *b, struct wk_span ns,
                                const struct wk_block_hash *hashes, size_t count,

@@ -20,7 +20,7 @@ static void close_cache(void) {
 }
 
 static struct wk_store_key block(uint32_t n) {
-    return (struct wk_store_key){WK_ENTRY_BLOCK, 0, hash_of(n)};
+    return (struct wk_store_key){.kind = WK_ENTRY_BLOCK, .id = hash_of(n)};
 }
 
 /* Publishes `size` bytes of `n` under its key; the pin of the maker is returned, too. */

@@ -312,6 +312,65 @@ static void spaces_are_interned_once(void **state) {
     radix_env_destroy(radix);
 }
 
+/* RADIX-17 */
+static void namespaces_without_holders_and_nodes_are_forgotten(void **state) {
+    (void)state;
+    struct wk_radix *radix = radix_env_create(1000);
+    struct wk_node_info in = {.flags = P, .stored_bytes = 1};
+    struct wk_node_info out;
+    struct wk_block_hash hash = radix_env_hash(1);
+    wk_space_id held = radix_env_space(radix, "held", 3, 0);
+    wk_space_id full = radix_env_space(radix, "full", 0, 0);
+    uint32_t generation = wk_radix_space_generation(radix, full);
+    assert_int_equal(wk_radix_insert(radix, full, &hash, &in), WK_OK);
+    wk_radix_space_release(radix, full);
+    uint32_t again = 0;
+    for (uint32_t i = 0; i < 300000; i++) { /* more than there are ids */
+        char name[32];
+        wk_format(name, sizeof name, "hostile-%u", i);
+        wk_space_id id = radix_env_space(radix, name, (uint8_t)(i % 2), 0);
+        again += wk_radix_space_generation(radix, id) > 0;
+        assert_int_equal(wk_radix_find(radix, id, &hash, &out), WK_MISS);
+        if (i % 1000 == 0) {
+            assert_int_equal(wk_radix_insert(radix, id, &hash, &in), WK_OK);
+            wk_radix_forget(radix, id, &hash);
+        }
+        wk_radix_space_release(radix, id);
+    }
+    assert_true(again > 200000);
+    struct wk_radix_stats stats;
+    wk_radix_stats(radix, &stats);
+    assert_in_range(stats.spaces, 3, 70);
+    assert_true(wk_span_equal(wk_radix_space_name(radix, held), wk_span_text("held")));
+    assert_int_equal(radix_env_space(radix, "held", 3, 0), held);
+    assert_int_equal(radix_env_space(radix, "full", 0, 0), full);
+    assert_int_equal(wk_radix_space_generation(radix, full), generation);
+    assert_int_equal(wk_radix_find(radix, full, &hash, &out), WK_OK);
+    radix_env_destroy(radix);
+}
+
+/* RADIX-17 */
+static void a_full_table_of_names_takes_more_once_some_are_free(void **state) {
+    (void)state;
+    struct wk_radix *radix = radix_env_create(100);
+    struct wk_reuse reuse;
+    memset(&reuse, 0, sizeof reuse);
+    char name[32];
+    wk_space_id id = 0;
+    for (uint32_t i = 0; i < WK_NAMESPACES_MAX; i++) {
+        wk_format(name, sizeof name, "%u", i);
+        id = radix_env_space(radix, name, 0, 0);
+    }
+    enum wk_status status = wk_radix_space(radix, wk_span_text("one more"), &reuse, &id, NULL);
+    assert_int_equal(status, WK_TOO_LARGE);
+    wk_radix_space_release(radix, id);
+    uint32_t tries = 0;
+    while (wk_radix_space(radix, wk_span_text("one more"), &reuse, &id, NULL) != WK_OK)
+        assert_true(++tries <= 256);
+    assert_int_equal(wk_radix_space_generation(radix, id), 1);
+    radix_env_destroy(radix);
+}
+
 /* RADIX-2 */
 static void spaces_and_their_names_have_limits(void **state) {
     (void)state;
@@ -572,6 +631,8 @@ int main(void) {
         cmocka_unit_test(a_space_finds_only_what_it_may_reuse),
         cmocka_unit_test(an_insert_takes_the_node_over),
         cmocka_unit_test(spaces_are_interned_once),
+        cmocka_unit_test(namespaces_without_holders_and_nodes_are_forgotten),
+        cmocka_unit_test(a_full_table_of_names_takes_more_once_some_are_free),
         cmocka_unit_test(spaces_and_their_names_have_limits),
         cmocka_unit_test(touch_moves_recency_forward_only),
         cmocka_unit_test(a_node_reads_as_block_meta),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rigs that let threads meet in the prefix index and in the cache: many seeds, equal runs. */
+/* The rigs that let threads meet in the prefix index, its namespaces and the cache: many seeds,
+ * equal runs. */
 #include "unit/cmocka_all.h"
 
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "report.h"
 #include "sched.h"
 #include "seed.h"
+#include "spaces_rig.h"
 
 static struct sim_fault_plan faults;
 
@@ -16,6 +18,7 @@ static void world_main(void *seed) {
     struct sim_host *host = sim_host_create("host");
     sim_index_rig(sim_process_create(host, "index"), (uint64_t)(uintptr_t)seed);
     sim_cache_rig(sim_process_create(host, "cache"), (uint64_t)(uintptr_t)seed);
+    sim_spaces_rig(sim_process_create(host, "spaces"), (uint64_t)(uintptr_t)seed);
     sim_finish();
 }
 

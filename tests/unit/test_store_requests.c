@@ -99,9 +99,6 @@ static void a_repetition_that_is_answered_costs_nothing(void **state) { /* STORE
     (void)state;
     assert_int_equal(put(1, 1), WK_OK);
     for (uint32_t i = 0; i < 300; i++) {
-        struct wk_store_config config = store_config(&bucket, BUCKET_CAPS);
-        if (i % 100 == 0)
-            reopen(&config);
         bucket_fail(&bucket, WK_OBJECT_GET, 1, WK_OBJECT_SERVER_ERROR, false, NULL);
         assert_int_equal(get(1000 + i, 1, WK_FOREVER), WK_MISS);
         assert_int_equal(stat_of(store, "retries_left"), 100);
