@@ -216,7 +216,7 @@ check-format: ## clang-format has nothing to say
 	$(Q)clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 
 .PHONY: check-install
-check-install: lib ## installs into an empty place and builds against it
+check-install: lib $(B)/wombatkv-daemon ## installs into an empty place and builds against it
 	$(Q)scripts/check-install $(B) $(CC)
 
 # ---- the main commands ------------------------------------------------------------------------
@@ -263,8 +263,12 @@ include fuzz/fuzz.mk
 # ---- install ----------------------------------------------------------------------------------
 
 .PHONY: install
-install: lib ## into $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+install: lib $(B)/wombatkv-daemon ## into $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include \
+	    $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/wombatkv
+	install -m 755 $(B)/wombatkv-daemon $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 examples/wombatkv-daemon.service examples/wombatkv-daemon.conf \
+	    specs/0018-daemon.md $(DESTDIR)$(PREFIX)/share/doc/wombatkv/
 	install -m 755 $(B)/libwombatkv.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/
 	ln -sf libwombatkv.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libwombatkv.so
 	install -m 644 $(B)/libwombatkv.a $(DESTDIR)$(PREFIX)/lib/

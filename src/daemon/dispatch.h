@@ -8,7 +8,7 @@
  *     dispatch_blocks.c  11 lookup, 12 get, 13 put
  *     dispatch_values.c  1 to 10
  *
- * Texts and the order of checks are the reference's (specs/0018). Safe for concurrent use.
+ * Texts and the order of checks are the reference's (specs/0019). Safe for concurrent use.
  */
 #ifndef WK_DAEMON_DISPATCH_H
 #define WK_DAEMON_DISPATCH_H

@@ -14,12 +14,14 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "config/config_file.h"
 #include "config/show.h"
 #include "daemon/daemon.h"
+#include "daemon/log_limit.h"
 #include "daemon/options.h"
 #include "env/posix/posix.h"
 
@@ -88,6 +90,24 @@ static bool set_log_level(struct wk_env *env, struct wk_layers *layers) {
     return env->log->level(env) != WK_LOG_OFF || strcmp(level, "off") == 0;
 }
 
+/* The log of the process, with a limit in front of it; before the first thread. */
+static struct wk_log_limit log_limit;
+static struct wk_env_log limited_log;
+
+static void limited_event(struct wk_env *env, enum wk_log_level level, const char *name,
+                          const struct wk_log_field *fields, size_t count) {
+    (void)env;
+    wk_log_limit_event(&log_limit, level, name, fields, count);
+}
+
+static void limit_log(struct wk_env *env) {
+    if (wk_log_limit_init(&log_limit, env, env->log) != WK_OK)
+        return;
+    limited_log = *env->log;
+    limited_log.event = limited_event;
+    env->log = &limited_log;
+}
+
 /* ---- the modes ------------------------------------------------------------------------------- */
 
 static int fail(enum wk_daemon_exit code, const char *text) {
@@ -126,7 +146,11 @@ static int serve(struct wk_env *env, const struct wk_settings *settings) {
     uint64_t cut = 0;
     wk_error_clear(&err);
     allow_descriptors();
-    if (wk_daemon_run(env, settings, &host, &cut, &err) != WK_OK)
+    limit_log(env);
+    enum wk_status status = wk_daemon_run(env, settings, &host, &cut, &err);
+    if (env->log == &limited_log)
+        wk_log_limit_flush(&log_limit);
+    if (status != WK_OK)
         return fail(WK_EXIT_FAILED, err.text);
     return cut == 0 ? WK_EXIT_DONE : WK_EXIT_CUT;
 }
@@ -140,6 +164,18 @@ static enum wk_status read_file(struct wk_env *env, const char *path, struct wk_
     return wk_config_file_read(env, absolute, WK_DAEMON_SCOPES, layers, err);
 }
 
+/* A secret in a file that everybody may read is none. */
+static void warn_of_open_file(struct wk_env *env, struct wk_layers *layers, const char *path) {
+    struct stat info;
+    bool has_secret = false;
+    for (size_t i = 0; i < wk_settings_count; i++)
+        has_secret |= wk_settings_table[i].needs == WK_TEXT_SECRET && layers->file[i].text != NULL;
+    if (!has_secret || stat(path, &info) != 0 || (info.st_mode & S_IROTH) == 0)
+        return;
+    struct wk_log_field field = {"file", path, 0};
+    env->log->event(env, WK_LOG_WARN, "config.secret_is_readable_by_all", &field, 1);
+}
+
 static int run(struct wk_env *env, struct wk_layers *layers, const struct wk_options *options) {
     static struct wk_settings settings;
     struct wk_error err;
@@ -149,6 +185,8 @@ static int run(struct wk_env *env, struct wk_layers *layers, const struct wk_opt
         return fail(WK_EXIT_FAILED, err.text);
     if (!set_log_level(env, layers))
         return fail(WK_EXIT_FAILED, "WMBT_KV_LOG is none of: off, error, warn, info, debug");
+    if (options->config_path != NULL)
+        warn_of_open_file(env, layers, options->config_path);
     if (wk_options_settings(layers, &settings, &err) != WK_OK)
         code = fail(WK_EXIT_FAILED, err.text);
     else if (options->mode == WK_DAEMON_PRINT_CONFIG)
