@@ -154,6 +154,7 @@ static struct wk_objects null_objects = {&null_ops, WK_OBJECTS_CHECKSUM | WK_OBJ
 static struct wk_backend *store;
 static struct wk_dispatch dispatch;
 static struct wk_metrics metrics;
+static struct wk_times times;
 static struct wk_rpc_server *server;
 static struct wk_backend *clients[2]; /* by transport; calls of many threads share one handle */
 
@@ -204,7 +205,8 @@ static void open_ours(void) {
                                      .scrub_interval_ns = 3600ull * WK_NS_PER_S};
     check(wk_store_open(env, &config, &store, &err), &err);
     wk_metrics_init(&metrics, env);
-    dispatch = (struct wk_dispatch){.env = env, .store = store, .metrics = &metrics};
+    dispatch =
+        (struct wk_dispatch){.env = env, .store = store, .metrics = &metrics, .times = &times};
     check(wk_auth_open(env, NULL, "kv/bench", &dispatch.auth, &err), &err);
     struct wk_rpc_server_config server_config = {
         .service = {&dispatch, wk_dispatch_serve, no_page, everybody},

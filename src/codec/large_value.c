@@ -108,33 +108,45 @@ uint64_t wk_large_value_chunk_bytes(const struct wk_large_value *large, uint32_t
     return wk_min_u64(WK_LARGE_CHUNK_BYTES, large->total_bytes - at);
 }
 
-bool wk_large_value_describe(struct wk_span ns, struct wk_span key, struct wk_span value,
-                             struct wk_large_value *out, struct wk_wire_error *error) {
-    if (value.size > WK_PAYLOAD_BYTES_MAX) {
-        *error = (struct wk_wire_error){.kind = WK_WIRE_TOO_LARGE,
-                                        .what = WHAT,
-                                        .needed = WK_PAYLOAD_BYTES_MAX,
-                                        .got = value.size};
+static bool sum_sizes(const struct wk_span *pieces, size_t count, uint64_t *out,
+                      struct wk_wire_error *error) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += pieces[i].size;
+    if (total > WK_PAYLOAD_BYTES_MAX || count > WK_LARGE_PIECES_MAX) {
+        *error = (struct wk_wire_error){
+            .kind = WK_WIRE_TOO_LARGE, .what = WHAT, .needed = WK_PAYLOAD_BYTES_MAX, .got = total};
         return false;
     }
+    *out = total;
+    return true;
+}
+
+bool wk_large_value_describe(struct wk_span ns, struct wk_span key, const struct wk_span *pieces,
+                             size_t count, struct wk_large_value *out,
+                             struct wk_wire_error *error) {
+    uint64_t total;
+    if (!sum_sizes(pieces, count, &total, error))
+        return false;
     uint8_t size_le[8];
     struct wk_writer w = wk_writer(size_le, sizeof size_le);
-    wk_write_u64le(&w, value.size);
+    wk_write_u64le(&w, total);
     const struct wk_span nul = wk_span("", 1);
-    const struct wk_span parts[] = {
+    struct wk_span parts[6 + WK_LARGE_PIECES_MAX] = {
         wk_span(WK_LARGE_ID_TAG, sizeof WK_LARGE_ID_TAG), /* its NUL too */
         ns,
         nul,
         key,
         nul,
         wk_writer_span(&w),
-        value,
     };
+    for (size_t i = 0; i < count; i++)
+        parts[6 + i] = pieces[i];
     uint8_t digest[WK_BLAKE3_BYTES];
-    wk_blake3(parts, sizeof parts / sizeof *parts, digest);
+    wk_blake3(parts, 6 + count, digest);
     wk_hex_encode(wk_span(digest, sizeof digest), out->id);
-    out->total_bytes = value.size;
-    out->chunks = (uint32_t)chunks_of(value.size);
+    out->total_bytes = total;
+    out->chunks = (uint32_t)chunks_of(total);
     return true;
 }
 

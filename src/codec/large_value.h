@@ -28,6 +28,7 @@
 #define WK_LARGE_ID_TAG          "wombatkv-shm-large-v1"
 #define WK_LARGE_CHUNK_KEY       "__wmbt_kv_shm_large"
 #define WK_LARGE_CHUNK_BYTES     (WK_FRAME_DATA_BYTES - 4096u)
+#define WK_LARGE_PIECES_MAX      64u /* chunks of the largest payload */
 #define WK_LARGE_ID_CHARS        64u
 #define WK_LARGE_CHUNK_KEY_BYTES (sizeof WK_LARGE_CHUNK_KEY + WK_LARGE_ID_CHARS + 1 + 8)
 /* Magic, id, two numbers of up to 20 digits, four line ends. */
@@ -63,9 +64,10 @@ uint64_t wk_large_value_chunk_bytes(const struct wk_large_value *large, uint32_t
 
 /* ---- writing ---- */
 
-/* Id, size and number of chunks of a value. False, WK_WIRE_TOO_LARGE, over the payload limit. */
-bool wk_large_value_describe(struct wk_span ns, struct wk_span key, struct wk_span value,
-                             struct wk_large_value *out, struct wk_wire_error *error);
+/* Id, size and number of chunks of a value that lies in up to WK_LARGE_PIECES_MAX pieces. False,
+ * WK_WIRE_TOO_LARGE, over the payload limit or in more pieces. */
+bool wk_large_value_describe(struct wk_span ns, struct wk_span key, const struct wk_span *pieces,
+                             size_t count, struct wk_large_value *out, struct wk_wire_error *error);
 
 /* The manifest's text, terminated; returns its length. */
 size_t wk_large_value_manifest(const struct wk_large_value *large,

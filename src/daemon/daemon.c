@@ -24,6 +24,7 @@ struct daemon {
     struct wk_backend *store;
     struct wk_rpc_server *server;
     struct wk_metrics metrics;
+    struct wk_times times;
     struct wk_dispatch dispatch;
     struct wk_pages pages;
 };
@@ -126,7 +127,7 @@ static enum wk_status start(struct daemon *d, struct wk_error *err) {
     if (status != WK_OK)
         return status;
     wk_metrics_init(&d->metrics, d->env);
-    d->dispatch = (struct wk_dispatch){d->env, d->store, d->auth, &d->metrics};
+    d->dispatch = (struct wk_dispatch){d->env, d->store, d->auth, &d->metrics, &d->times};
     d->pages = (struct wk_pages){
         .env = d->env, .store = d->store, .auth = d->auth, .metrics = &d->metrics};
     return open_server(d, err);

@@ -18,7 +18,7 @@ static void hold_release(struct wk_rpc_answer *answer) {
     struct wk_dispatch_hold *h = answer->owner;
     h->store->ops->release(h->store, h->results, h->count);
     wk_frame_free(&h->frame);
-    wk_release(h->env, WK_MEM_IO, h->results, h->results_bytes);
+    wk_release(h->env, WK_MEM_IO, h->results, h->capacity * sizeof *h->results);
     wk_release(h->env, WK_MEM_IO, h, sizeof *h);
 }
 
@@ -40,10 +40,49 @@ struct wk_dispatch_hold *wk_dispatch_hold_new(struct wk_dispatch_call *call, siz
     h->store = call->d->store;
     h->results = results;
     h->count = count;
-    h->results_bytes = bytes;
+    h->capacity = count;
     call->answer->owner = h;
     call->answer->release = hold_release;
     return h;
+}
+
+struct wk_span wk_dispatch_tier_text(const struct wk_dispatch_hold *h) {
+    for (size_t i = 0; i < h->count; i++) {
+        if (h->results[i].tier == WK_TIER_OBJECT)
+            return wk_span_text("tier:2");
+    }
+    return wk_span_text("tier:1");
+}
+
+void wk_dispatch_note(struct wk_dispatch_call *call, enum wk_times_kind kind, uint64_t count,
+                      uint64_t bytes, uint64_t begun_ns) {
+    uint64_t ns = wk_now_ns(call->d->env) - begun_ns;
+    wk_times_note(call->d->times, kind, count, bytes, ns / WK_NS_PER_US);
+}
+
+void wk_dispatch_note_results(struct wk_dispatch_call *call, const struct wk_dispatch_hold *h,
+                              uint64_t begun_ns) {
+    uint64_t count[WK_TIMES_KIND_COUNT] = {0};
+    uint64_t bytes[WK_TIMES_KIND_COUNT] = {0};
+    for (size_t i = 0; i < h->count; i++) {
+        enum wk_times_kind kind = WK_TIMES_LOAD_RAM;
+        if (h->results[i].tier == WK_TIER_OBJECT)
+            kind = WK_TIMES_LOAD_OBJECT;
+        else if (h->results[i].tier == WK_TIER_DISK)
+            kind = WK_TIMES_LOAD_DISK;
+        count[kind]++;
+        bytes[kind] += h->results[i].bytes.size;
+    }
+    for (int kind = 0; kind < WK_TIMES_KIND_COUNT; kind++) {
+        if (count[kind] > 0)
+            wk_dispatch_note(call, (enum wk_times_kind)kind, count[kind], bytes[kind], begun_ns);
+    }
+}
+
+void wk_dispatch_miss(struct wk_dispatch_call *call, uint64_t begun_ns) {
+    call->answer->status = WK_REPLY_MISS;
+    call->answer->message = wk_span(NULL, 0);
+    wk_dispatch_note(call, WK_TIMES_MISS, 1, 0, begun_ns);
 }
 
 bool wk_dispatch_may(struct wk_dispatch_call *call, struct wk_span ns, struct wk_span key,
@@ -80,7 +119,12 @@ static const struct operation operations[] = {
     {WK_OP_PUT, wk_dispatch_put},
     {WK_OP_GET, wk_dispatch_get},
     {WK_OP_EXISTS, wk_dispatch_exists},
+    {WK_OP_STATS, wk_dispatch_stats},
+    {WK_OP_CLEAR, wk_dispatch_clear},
+    {WK_OP_RESTORE, wk_dispatch_restore},
     {WK_OP_CLOSE, answer_ok},
+    {WK_OP_GET_MANY, wk_dispatch_get_many},
+    {WK_OP_LIST, wk_dispatch_list},
     {WK_OP_LOOKUP_BLOCK_PREFIX, wk_dispatch_lookup},
     {WK_OP_GET_KV_BLOCKS_BATCH, wk_dispatch_get_blocks},
     {WK_OP_PUT_KV_BLOCKS_BATCH, wk_dispatch_put_blocks},

@@ -178,15 +178,6 @@ void wk_dispatch_lookup(struct wk_dispatch_call *call) {
 
 /* ---- 12 get ---------------------------------------------------------------------------------- */
 
-/* "tier:1" when all came from caches here, else "tier:2"; the reference leaves it empty. */
-static struct wk_span tier_text(const struct wk_dispatch_hold *h) {
-    for (size_t i = 0; i < h->count; i++) {
-        if (h->results[i].tier == WK_TIER_OBJECT)
-            return wk_span_text("tier:2");
-    }
-    return wk_span_text("tier:1");
-}
-
 /* Leased blocks as the payload, with their sums, so that none of their bytes is read again. */
 static void answer_hit(struct wk_dispatch_call *call, struct wk_dispatch_hold *h) {
     struct wk_env *env = call->d->env;
@@ -198,7 +189,7 @@ static void answer_hit(struct wk_dispatch_call *call, struct wk_dispatch_hold *h
     }
     for (size_t i = 0; i < h->count; i++)
         payloads[i] = (struct wk_payload){h->results[i].bytes, true, h->results[i].crc32c};
-    call->answer->message = tier_text(h);
+    call->answer->message = wk_dispatch_tier_text(h); /* the reference leaves it empty */
     answer_get(call, &(struct wk_get_blocks_resp){
                          .hit = true, .payloads = payloads, .payload_count = h->count});
     wk_release(env, WK_MEM_IO, payloads, bytes);
@@ -212,15 +203,18 @@ static void get_blocks(struct wk_dispatch_call *call, struct wk_span ns,
     if (h == NULL)
         return;
     enum wk_status status = WK_OK;
+    uint64_t begun_ns = wk_now_ns(call->d->env);
     if (hashes->count > 0)
         status = store->ops->get(store, ns, hashes->at, hashes->count, WK_GET_ALL, WK_FOREVER,
                                  h->results, &err);
     if (status == WK_OK) {
+        wk_dispatch_note_results(call, h, begun_ns);
         answer_hit(call, h);
         return;
     }
     h->count = 0; /* nothing is pinned */
     if (status == WK_MISS) {
+        wk_dispatch_note(call, WK_TIMES_MISS, 1, 0, begun_ns);
         answer_get(call, &(struct wk_get_blocks_resp){.hit = false});
         return;
     }
@@ -284,11 +278,13 @@ static void put_blocks(struct wk_dispatch_call *call, const struct wk_put_blocks
         status = wk_fail(&err, WK_NO_MEMORY, "no memory for %zu blocks", hashes->count);
     for (size_t i = 0; i < hashes->count && status == WK_OK; i++)
         payloads[i] = wk_archive_bytes_at(&view->payloads, i);
+    uint64_t begun_ns = wk_now_ns(env);
     if (status == WK_OK && hashes->count > 0)
         status =
             store->ops->put(store, view->name_space, hashes->at, payloads, hashes->count, &err);
     wk_release(env, WK_MEM_IO, payloads, bytes);
     if (status == WK_OK) {
+        wk_dispatch_note(call, WK_TIMES_STASH, hashes->count, total, begun_ns);
         answer_put(call, &(struct wk_put_blocks_resp){.total_bytes = total});
         return;
     }

@@ -1,12 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/pages.h"
 
+#include "base/text.h"
 #include "codec/http_head.h"
+
+/* How long a look at the store may take where nobody else has looked lately. */
+#define READY_NS (2ull * WK_NS_PER_S)
 
 static void text_page(struct wk_rpc_page *page, uint32_t status, const char *text) {
     page->status = status;
     page->content_type = WK_HTTP_TEXT_TYPE;
     page->body = wk_span_text(text);
+}
+
+static void reason_release(struct wk_rpc_page *page) {
+    struct wk_pages *p = page->owner;
+    wk_release(p->env, WK_MEM_IO, (uint8_t *)page->body.data, WK_ERROR_TEXT_BYTES + 1);
+}
+
+static void reason_page(struct wk_pages *p, struct wk_rpc_page *page, const struct wk_error *why) {
+    char *text = wk_alloc(p->env, WK_MEM_IO, WK_ERROR_TEXT_BYTES + 1);
+    text_page(page, 503, "the store cannot be used\n");
+    if (text == NULL)
+        return;
+    size_t size = wk_format(text, WK_ERROR_TEXT_BYTES + 1, "%s\n", why->text);
+    page->body = wk_span(text, size);
+    page->owner = p;
+    page->release = reason_release;
 }
 
 static void serve_ping(struct wk_pages *p, struct wk_rpc_session *session,
@@ -26,10 +46,16 @@ static void serve_health(struct wk_pages *p, struct wk_rpc_session *session,
 static void serve_ready(struct wk_pages *p, struct wk_rpc_session *session,
                         struct wk_rpc_page *page) {
     (void)session;
-    if (wk_atomic_load_u32(&p->draining, WK_ACQUIRE, "pages.draining") != 0)
+    struct wk_error err;
+    if (wk_atomic_load_u32(&p->draining, WK_ACQUIRE, "pages.draining") != 0) {
         text_page(page, 503, "shutting down\n");
-    else
+        return;
+    }
+    uint64_t now = wk_now_ns(p->env);
+    if (p->store->ops->ready(p->store, now + READY_NS, &err) == WK_OK)
         text_page(page, 200, "ready\n");
+    else
+        reason_page(p, page, &err);
 }
 
 static void metrics_release(struct wk_rpc_page *page) {

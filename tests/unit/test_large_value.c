@@ -49,7 +49,7 @@ static void check_id(const struct vector_line *line) {
     struct wk_span value = vector_bytes(line->fields[3]);
     struct wk_large_value large;
     struct wk_wire_error error;
-    assert_true(wk_large_value_describe(ns, key, value, &large, &error));
+    assert_true(wk_large_value_describe(ns, key, &value, 1, &large, &error));
     assert_string_equal(large.id, line->fields[4]);
     assert_int_equal(large.total_bytes, value.size);
     vector_free(ns);
@@ -134,9 +134,9 @@ static void a_value_over_the_limit_is_not_described(void **state) {
     (void)state;
     struct wk_large_value large = {.chunks = 77};
     struct wk_wire_error error;
-    assert_false(wk_large_value_describe(wk_span("n", 1), wk_span("k", 1),
-                                         wk_span("", (size_t)WK_PAYLOAD_BYTES_MAX + 1), &large,
-                                         &error));
+    struct wk_span value = wk_span("", (size_t)WK_PAYLOAD_BYTES_MAX + 1);
+    assert_false(
+        wk_large_value_describe(wk_span("n", 1), wk_span("k", 1), &value, 1, &large, &error));
     assert_int_equal(error.kind, WK_WIRE_TOO_LARGE);
     assert_int_equal(large.chunks, 77);
 }
@@ -153,8 +153,9 @@ static void ids_differ_where_their_parts_do(void **state) {
     for (size_t i = 0; i < 5; i++) {
         struct wk_large_value large;
         struct wk_wire_error error;
+        struct wk_span value = wk_span_text(names[i][2]);
         assert_true(wk_large_value_describe(wk_span_text(names[i][0]), wk_span_text(names[i][1]),
-                                            wk_span_text(names[i][2]), &large, &error));
+                                            &value, 1, &large, &error));
         memcpy(ids[i], large.id, sizeof large.id);
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(ids[i], ids[j]);

@@ -14,6 +14,7 @@ static struct bucket bucket;
 static struct wk_backend *store;
 static struct wk_auth *auth;
 static struct wk_metrics metrics;
+static struct wk_times times;
 static struct wk_dispatch dispatch;
 static struct wk_rpc_server *server;
 static struct wk_backend *client;
@@ -92,7 +93,7 @@ static int set_up(void **state) {
     store = store_open(&world, &config);
     assert_int_equal(wk_auth_open(&world.env, NULL, "kv/test", &auth, &err), WK_OK);
     wk_metrics_init(&metrics, &world.env);
-    dispatch = (struct wk_dispatch){&world.env, store, auth, &metrics};
+    dispatch = (struct wk_dispatch){&world.env, store, auth, &metrics, &times};
     server_start(0);
     client = connect_client();
     return 0;
