@@ -29,7 +29,9 @@ struct abi_world {
     bool has_directory;  /* objects are files below `directory` */
     bool is_picky;       /* the store may refuse names: S3 servers over a file system do */
     bool folds_names;    /* the store takes a//b and a/./b for a/b */
-    pid_t daemon;        /* 0: the store is in this process */
+    bool is_remote;      /* the store is a daemon's */
+    bool is_foreign;     /* a daemon of the reference's */
+    pid_t daemon;        /* one that this run started, or 0 */
     bool large;          /* the sizes at the limit, gigabytes of memory */
 };
 extern struct abi_world world;

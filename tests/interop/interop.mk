@@ -17,3 +17,25 @@ interop-codec: $(B)/tests/interop/codec ## archives against the real rkyv: value
 	$(Q)tests/interop/build-judge tests/interop/codec $(INTEROP_CACHE)/interop-codec; status=$$?; \
 	    if [ $$status = 77 ]; then exit 0; fi; [ $$status = 0 ] || exit $$status; \
 	    $< $(CODEC_JUDGE)
+
+# ---- the remote protocol: their daemon and clients, ours, one bucket ------------------------------
+
+INTEROP_PEER := $(INTEROP_CACHE)/rust-peer
+INTEROP_CLIENT := $(B)/tests/interop/client
+
+# As an engine is built.
+$(INTEROP_CLIENT): tests/interop/client.c $(HEADERS) $(B)/libwombatkv.so
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -Iinclude $(CFLAGS) $< -o $@ $(LDFLAGS) $(ABI_LINK)
+
+.PHONY: interop interop-build
+interop-build: $(INTEROP_CLIENT) $(ABI_BIN) $(B)/wombatkv-daemon
+
+# The first time, cargo builds 447 crates.
+interop: interop-build ## our clients and daemon with the reference's, over one bucket
+	$(Q)tests/interop/build-judge tests/interop/peer $(INTEROP_PEER) && \
+	    tests/interop/build-judge tests/interop/peer $(INTEROP_PEER) -p wombatkv-daemon \
+	        --bin wombatkv-daemon && \
+	    tests/interop/run $(B) $(INTEROP_PEER)/release; status=$$?; \
+	    if [ $$status = 77 ]; then exit 0; fi; exit $$status
