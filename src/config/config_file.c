@@ -76,8 +76,7 @@ static const struct wk_setting *find(const struct parse *p, const char *key) {
     }
     name[start + size] = 0;
     const struct wk_setting *setting = wk_setting_find(name);
-    bool is_level = setting != NULL && strcmp(name, "WMBT_KV_LOG") == 0;
-    if (setting == NULL || is_level)
+    if (setting == NULL || strcmp(name, WK_LOG_VARIABLE) == 0)
         return setting;
     return ((uint32_t)setting->scope & p->scopes) != 0 ? setting : NULL;
 }

@@ -200,4 +200,6 @@ void wk_settings_write_daemon_sample(struct wk_writer *to) {
         default_word(setting, fallback, sizeof fallback);
         write_entry(to, setting, key, is_prefix ? WK_DAEMON_S3_PREFIX : fallback);
     }
+    write_explained(to, wk_setting_find(WK_LOG_VARIABLE));
+    wk_write_text(to, "#log=" WK_DAEMON_LOG_LEVEL "\n");
 }

@@ -64,6 +64,10 @@ enum wk_setting_scope {
 
 #define WK_DAEMON_S3_PREFIX "kv/puffer-shm"
 
+/* Read by the environment itself; a daemon may have it in its file, too. */
+#define WK_LOG_VARIABLE     "WMBT_KV_LOG"
+#define WK_DAEMON_LOG_LEVEL "info"
+
 enum wk_setting_garbage {
     WK_GARBAGE_NONE,
     WK_GARBAGE_WARN,

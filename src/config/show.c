@@ -94,10 +94,22 @@ static void write_value(struct wk_layers *layers, const struct wk_setting *setti
     wk_write_text(to, line);
 }
 
+/* Not a member of struct wk_settings: the environment reads it. */
+static void write_level(struct wk_layers *layers, struct wk_writer *to) {
+    char value[32] = WK_DAEMON_LOG_LEVEL;
+    char line[100];
+    struct wk_env *view = &layers->view;
+    enum wk_setting_origin origin = wk_layers_origin(layers, wk_setting_find(WK_LOG_VARIABLE));
+    (void)view->vars->get(view, WK_LOG_VARIABLE, value, sizeof value, NULL);
+    wk_format(line, sizeof line, "log = %s ; %s\n", value, wk_setting_origin_name(origin));
+    wk_write_text(to, line);
+}
+
 void wk_settings_write_values(struct wk_layers *layers, uint32_t scopes,
                               const struct wk_settings *settings, struct wk_writer *to) {
     for (size_t i = 0; i < wk_settings_count; i++) {
         if (((uint32_t)wk_settings_table[i].scope & scopes) != 0)
             write_value(layers, &wk_settings_table[i], settings, to);
     }
+    write_level(layers, to);
 }

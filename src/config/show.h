@@ -13,8 +13,9 @@ void wk_setting_show(const struct wk_setting *setting, const struct wk_settings 
                      size_t capacity);
 
 /*
- * The settings of the scopes, a line each: "key = value ; origin". A secret, and a text that the
- * file has no form for, is a comment, so that the whole can be used as a file.
+ * The settings of the scopes and the level of the log, which was checked before, a line each: "key
+ * = value ; origin". A secret, and a text that the file has no form for, is a comment, so that the
+ * whole can be used as a file.
  */
 void wk_settings_write_values(struct wk_layers *layers, uint32_t scopes,
                               const struct wk_settings *settings, struct wk_writer *to);

@@ -79,15 +79,12 @@ static void allow_descriptors(void) {
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* The level of all sources, "info" when none says one. False: it is no level. */
-static bool set_log_level(struct wk_env *env, struct wk_layers *layers) {
-    char level[16] = "info";
+/* The level of all sources. False: it is no level. */
+static bool set_log_level(struct wk_layers *layers) {
+    char level[16] = WK_DAEMON_LOG_LEVEL;
     struct wk_env *view = &layers->view;
-    enum wk_status status = view->vars->get(view, "WMBT_KV_LOG", level, sizeof level, NULL);
-    if (status == WK_TOO_LARGE || setenv("WMBT_KV_LOG", level, 1) != 0)
-        return false;
-    wk_posix_log_read_level(env);
-    return env->log->level(env) != WK_LOG_OFF || strcmp(level, "off") == 0;
+    enum wk_status status = view->vars->get(view, WK_LOG_VARIABLE, level, sizeof level, NULL);
+    return status != WK_TOO_LARGE && wk_posix_log_set_level(level);
 }
 
 /* The log of the process, with a limit in front of it; before the first thread. */
@@ -183,7 +180,7 @@ static int run(struct wk_env *env, struct wk_layers *layers, const struct wk_opt
     wk_error_clear(&err);
     if (options->config_path != NULL && read_file(env, options->config_path, layers, &err) != WK_OK)
         return fail(WK_EXIT_FAILED, err.text);
-    if (!set_log_level(env, layers))
+    if (!set_log_level(layers))
         return fail(WK_EXIT_FAILED, "WMBT_KV_LOG is none of: off, error, warn, info, debug");
     if (options->config_path != NULL)
         warn_of_open_file(env, layers, options->config_path);

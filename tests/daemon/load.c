@@ -8,7 +8,8 @@
  * and the daemon's surroundings:
  *
  *   load listen SOCKET   prints datagrams, a line each, until one says STOPPING
- *   load black-hole      an S3 server that answers LIST and nothing else; prints its port
+ *   load black-hole      an S3 server that answers LIST and nothing else; prints its port, and
+ *                        "held" for each request that will have no answer
  */
 #include <arpa/inet.h>
 #include <stddef.h>
@@ -103,6 +104,8 @@ static int listen_for_datagrams(const char *path) {
         perror(path);
         return 1;
     }
+    puts("listening");
+    fflush(stdout);
     for (;;) {
         ssize_t got = recv(fd, text, sizeof text - 1, 0);
         if (got < 0)
@@ -131,8 +134,10 @@ static void serve_hole(int fd) {
         head[have] = 0;
         if (strstr(head, "\r\n\r\n") == NULL)
             continue;
-        if (strncmp(head, "GET ", 4) != 0 || strstr(head, "list-type=2") == NULL)
-            continue;
+        if (strncmp(head, "GET ", 4) != 0 || strstr(head, "list-type=2") == NULL) {
+            (void)!write(STDOUT_FILENO, "held\n", 5);
+            pause();
+        }
         dprintf(fd,
                 "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: %zu\r\n\r\n%s",
                 sizeof empty_list - 1, empty_list);

@@ -119,5 +119,7 @@ void wk_posix_process_init(void);
 void wk_posix_log_init(struct wk_env *env);
 /* Takes the level for stderr from WMBT_KV_LOG; anything that is not a level is silence. */
 void wk_posix_log_read_level(struct wk_env *env);
+/* "off" to "debug", in any case; before the first other thread. False: there is no such level. */
+bool wk_posix_log_set_level(const char *name);
 
 #endif

@@ -269,16 +269,22 @@ const struct wk_env_log wk_posix_log = {
 
 /* ---- start and fork ---------------------------------------------------------------------- */
 
+bool wk_posix_log_set_level(const char *name) {
+    for (enum wk_log_level l = WK_LOG_OFF; l <= WK_LOG_DEBUG; l++) {
+        if (!wk_equal_ignoring_case(wk_span_text(name), level_name(l)))
+            continue;
+        state.stderr_level = l;
+        set_level();
+        return true;
+    }
+    return false;
+}
+
 void wk_posix_log_read_level(struct wk_env *env) {
     char text[16];
-    state.stderr_level = WK_LOG_OFF;
-    if (env->vars->get(env, "WMBT_KV_LOG", text, sizeof text, NULL) == WK_OK) {
-        for (enum wk_log_level l = WK_LOG_ERROR; l <= WK_LOG_DEBUG; l++) {
-            if (wk_equal_ignoring_case(wk_span_text(text), level_name(l)))
-                state.stderr_level = l;
-        }
-    }
-    set_level();
+    enum wk_status status = env->vars->get(env, "WMBT_KV_LOG", text, sizeof text, NULL);
+    if (status != WK_OK || !wk_posix_log_set_level(text))
+        (void)wk_posix_log_set_level("off");
 }
 
 /* A fork waits for the sink of another thread, so that the child finds the lock free. */
