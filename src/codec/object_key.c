@@ -230,26 +230,39 @@ static void classify(struct wk_span relative, struct wk_parsed_key *out) {
     }
 }
 
-enum wk_status wk_object_key_name(struct wk_span s3_prefix, struct wk_span ns,
-                                  struct wk_span relative, struct wk_parsed_key *out,
-                                  struct wk_object_key *object, struct wk_error *err) {
-    struct wk_object_key made;
+/* A value's key, which a peer made up: `made` is what it and the namespace spell together. */
+static enum wk_status value_check(struct wk_span s3_prefix, struct wk_span ns,
+                                  struct wk_span relative, const struct wk_object_key *made,
+                                  struct wk_error *err) {
+    char quoted[QUOTED_BYTES];
     enum wk_status status = wk_object_namespace_check(ns, err);
-    if (status == WK_OK)
-        status = wk_object_key_relative(s3_prefix, ns, relative, &made, err);
     if (status == WK_OK)
         status = text_check("object key", relative, err);
     if (status != WK_OK)
         return status;
     size_t above = s3_prefix.size + 1;
-    if (spells_ours(wk_span(made.text + above, made.length - above),
-                    made.length - relative.size - above)) {
-        char quoted[QUOTED_BYTES];
-        wk_quote(relative, quoted, sizeof quoted);
-        return wk_fail(err, WK_INVALID, "object key %s lies among those of another namespace",
-                       quoted);
-    }
-    classify(relative, out);
+    if (!spells_ours(wk_span(made->text + above, made->length - above),
+                     made->length - relative.size - above))
+        return WK_OK;
+    wk_quote(relative, quoted, sizeof quoted);
+    return wk_fail(err, WK_INVALID, "object key %s lies among those of another namespace", quoted);
+}
+
+/* Blocks and tails are named by engines, by whatever way the name comes: the same as embedded. */
+enum wk_status wk_object_key_name(struct wk_span s3_prefix, struct wk_span ns,
+                                  struct wk_span relative, struct wk_parsed_key *out,
+                                  struct wk_object_key *object, struct wk_error *err) {
+    struct wk_object_key made;
+    struct wk_parsed_key parsed;
+    enum wk_status status = wk_object_key_relative(s3_prefix, ns, relative, &made, err);
+    if (status != WK_OK)
+        return status;
+    classify(relative, &parsed);
+    if (parsed.kind == WK_KEY_OTHER)
+        status = value_check(s3_prefix, ns, relative, &made, err);
+    if (status != WK_OK)
+        return status;
+    *out = parsed;
     *object = made;
     return WK_OK;
 }

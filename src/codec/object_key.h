@@ -68,9 +68,10 @@ bool wk_object_key_parse(struct wk_span s3_prefix, struct wk_span ns, struct wk_
 
 /*
  * What a relative key that a peer gave names: a block (hex of either case), a raw tail, or a value
- * (OTHER), with its object key. WK_INVALID: the namespace or the key is not text as above, or the
- * key is empty or, together with the namespace, too long, or both together spell a key of another
- * namespace's blocks and tails ("a" and "b/wombatkv/v1/...").
+ * (OTHER), with its object key. Of blocks and tails no more is asked than of an engine's own.
+ * WK_INVALID for a value: the namespace or the key is not text as above, or both together spell a
+ * key of another namespace's blocks and tails ("a" and "b/wombatkv/v1/..."); for each: the key is
+ * empty or, together with the namespace, too long.
  */
 WK_MUST_CHECK enum wk_status wk_object_key_name(struct wk_span s3_prefix, struct wk_span ns,
                                                 struct wk_span relative, struct wk_parsed_key *out,
