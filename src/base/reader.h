@@ -34,13 +34,6 @@ struct wk_reader {
         \at(wk_reader_has(r, size), Before)
             ? !\at(r->failed, After) && \at(r->at, After) == \at(r->at, Before) + size
             : \at(r->failed, After) && \at(r->at, After) == \at(r->at, Before);
-
-    // The number that `size` bytes spell, lowest byte first and highest byte first.
-    logic integer wk_le{L}(uint8_t *bytes, integer size) =
-        size <= 0 ? 0 : bytes[0] + 256 * wk_le(bytes + 1, size - 1);
-    logic integer wk_be{L}(uint8_t *bytes, integer size) =
-        size <= 0 ? 0 : 256 * wk_be(bytes, size - 1) + bytes[size - 1];
-    logic integer wk_pow256(integer n) = n <= 0 ? 1 : 256 * wk_pow256(n - 1);
 */
 
 /*@
@@ -60,6 +53,16 @@ static inline struct wk_reader wk_reader(struct wk_span input) {
 */
 static inline size_t wk_reader_left(const struct wk_reader *r) {
     return r->failed ? 0 : r->size - r->at;
+}
+
+/* All that was not read yet. */
+/*@
+    requires wk_reader_ok(r);
+    assigns \nothing;
+    ensures \result.data == r->data + r->at && \result.size == r->size - r->at;
+*/
+static inline struct wk_span wk_reader_rest(const struct wk_reader *r) {
+    return wk_span(r->data + r->at, r->size - r->at);
 }
 
 /* The next `size` bytes as a view. */

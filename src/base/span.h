@@ -18,7 +18,16 @@ struct wk_span_mut {
     size_t size;
 };
 
-/*@ predicate wk_readable{L}(struct wk_span s) = \valid_read(s.data + (0 .. s.size - 1)); */
+/*@
+    predicate wk_readable{L}(struct wk_span s) = \valid_read(s.data + (0 .. s.size - 1));
+
+    // The number that `size` bytes spell, lowest byte first and highest byte first.
+    logic integer wk_le{L}(uint8_t *bytes, integer size) =
+        size <= 0 ? 0 : bytes[0] + 256 * wk_le(bytes + 1, size - 1);
+    logic integer wk_be{L}(uint8_t *bytes, integer size) =
+        size <= 0 ? 0 : 256 * wk_be(bytes, size - 1) + bytes[size - 1];
+    logic integer wk_pow256(integer n) = n <= 0 ? 1 : 256 * wk_pow256(n - 1);
+*/
 
 /*@
     assigns \nothing;

@@ -9,6 +9,12 @@
 #define WHAT "key_batch"
 
 /* Reads one key and checks it. */
+/*@
+    requires wk_batch_ok(r, error);
+    assigns r->at, r->failed, *error;
+    ensures wk_batch_ok(r, error) && r->at >= \old(r->at);
+    ensures \result ==> !r->failed;
+*/
 static bool read_key(struct wk_reader *r, struct wk_wire_error *error) {
     uint32_t size;
     if (!wk_batch_read_u32(r, &size, error))
@@ -40,7 +46,14 @@ bool wk_key_batch_decode(struct wk_span payload, struct wk_key_batch *out,
         return false;
     if (!wk_batch_read_u32(&r, &count, error))
         return false;
-    struct wk_span rest = wk_span(payload.data + r.at, payload.size - r.at);
+    struct wk_span rest = wk_reader_rest(&r);
+    /*@
+        loop invariant 0 <= i <= count && wk_batch_ok(&r, error) && !r.failed;
+        loop invariant r.data == payload.data && r.size == payload.size;
+        loop invariant r.at >= WK_KEY_BATCH_HEAD_BYTES;
+        loop assigns i, r.at, r.failed, *error;
+        loop variant count - i;
+    */
     for (uint32_t i = 0; i < count; i++) {
         if (!read_key(&r, error))
             return false;
@@ -60,7 +73,7 @@ bool wk_key_batch_next(struct wk_key_batch *batch, struct wk_span *key) {
     struct wk_reader r = wk_reader(batch->rest);
     uint32_t size = wk_read_u32le(&r);
     *key = wk_read_span(&r, size);
-    batch->rest = wk_span(r.data + r.at, r.size - r.at);
+    batch->rest = wk_reader_rest(&r);
     batch->count--;
     return true;
 }
@@ -68,6 +81,12 @@ bool wk_key_batch_next(struct wk_key_batch *batch, struct wk_span *key) {
 bool wk_key_batch_encoded_bytes(const struct wk_span *keys, size_t count, size_t *out,
                                 struct wk_wire_error *error) {
     size_t total = WK_KEY_BATCH_HEAD_BYTES;
+    /*@
+        loop invariant 0 <= i <= count && total == wk_key_batch_size{Pre}(keys, i);
+        loop invariant total <= WK_ARCHIVE_BYTES_MAX;
+        loop assigns i, total, *error;
+        loop variant count - i;
+    */
     for (size_t i = 0; i < count; i++) {
         if (!wk_batch_add(&total, 4, WHAT, error) ||
             !wk_batch_add(&total, keys[i].size, WHAT, error))
