@@ -76,7 +76,7 @@ enum wk_status wk_rpc_server_set_tls(struct wk_rpc_server *server, struct wk_tls
 
 static enum wk_status handshake(struct wk_rpc_connection *c, struct wk_error *err) {
     struct wk_rpc_server *s = c->server;
-    if (!c->listener->has_tls)
+    if (!c->has_tls)
         return WK_OK;
     wk_lock(s->env, &s->mutex);
     struct wk_rpc_tls *tls = s->tls;
@@ -221,7 +221,7 @@ static struct wk_rpc_connection *connection_new(struct wk_rpc_listener *l, struc
         return NULL;
     memset(c, 0, sizeof *c);
     c->server = s;
-    c->listener = l;
+    c->has_tls = l->has_tls;
     c->socket = socket;
     c->session.env = s->env;
     c->session.transport = l->transport;

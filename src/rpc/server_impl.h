@@ -32,7 +32,7 @@ enum wk_rpc_state { WK_RPC_RESTS = 0, WK_RPC_WORKS = 1, WK_RPC_ENDS = 2 };
 struct wk_rpc_connection {
     struct wk_list link; /* sync: server mutex; open or finished connections */
     struct wk_rpc_server *server;
-    struct wk_rpc_listener *listener;
+    bool has_tls; /* its listener's; that one may be gone while connections drain */
     struct wk_thread *thread;
     struct wk_socket *socket; /* until the stream has it */
     struct wk_stream stream;
