@@ -130,7 +130,9 @@ static enum wk_status link_new(struct wk_rpc_client *c, uint64_t deadline_ns,
         note_success(c);
         return WK_OK;
     }
-    note_failure(c, &why);
+    /* A caller without patience says nothing about the daemon: others go on trying. */
+    if (status != WK_TIMEOUT || limit != deadline_ns)
+        note_failure(c, &why);
     return wk_fail(err, status, "%s", why.text);
 }
 
