@@ -63,13 +63,13 @@ static enum wk_status http_refused(struct wk_rpc_client *c, struct wk_stream *st
     if (wk_stream_read(stream, body, size, deadline_ns, NULL, NULL) != WK_OK)
         size = 0;
     wk_quote(wk_span(body, size), shown, sizeof shown);
+    /* Requests are made here: one that is called bad was damaged on its way, or another program
+     * answers. */
     enum wk_status status = WK_UNAVAILABLE;
     if (head->status == 401 || head->status == 403)
         status = WK_DENIED;
     else if (head->status == 413)
         status = WK_TOO_LARGE;
-    else if (head->status >= 400 && head->status < 500)
-        status = WK_INVALID;
     return wk_fail(err, status, "%s answered with HTTP status %u: %s", c->config.at_text,
                    head->status, shown);
 }

@@ -101,19 +101,23 @@ static void *daemon_main(void *arg) {
     return NULL;
 }
 
-static struct wk_backend *begin(struct script *script, const enum act *acts, size_t count,
-                                const char *token) {
-    char text[WK_ADDRESS_BYTES_MAX];
+static void listen_as(struct script *script, void *(*main)(void *arg)) {
     size_t found;
-    struct wk_backend *client = NULL;
-    memset(script, 0, sizeof *script);
-    script->acts = acts;
-    script->count = count;
     assert_int_equal(
         env->net->resolve(env, "127.0.0.1", 0, in_ms(1000), &script->at, 1, &found, &err), WK_OK);
     assert_int_equal(env->net->listen(env, &script->at, 8, &script->listener, &err), WK_OK);
     assert_int_equal(env->net->local_address(env, script->listener, &script->at, &err), WK_OK);
-    assert_int_equal(pthread_create(&script->thread, NULL, daemon_main, script), 0);
+    assert_int_equal(pthread_create(&script->thread, NULL, main, script), 0);
+}
+
+static struct wk_backend *begin(struct script *script, const enum act *acts, size_t count,
+                                const char *token) {
+    char text[WK_ADDRESS_BYTES_MAX];
+    struct wk_backend *client = NULL;
+    memset(script, 0, sizeof *script);
+    script->acts = acts;
+    script->count = count;
+    listen_as(script, daemon_main);
     env->net->address_text(env, &script->at, text, sizeof text);
     struct wk_rpc_client_config config = {
         .at_text = text, .token = wk_span_text(token), .call_timeout_ns = 200 * WK_NS_PER_MS};
@@ -211,6 +215,40 @@ static void test_silence_ends_by_the_deadline(void **state) {
     end(&script, client);
 }
 
+/* What answers is no daemon, or what arrived is not what was sent: nothing is wrong with the
+ * caller's arguments. */
+static void *bad_request_main(void *arg) {
+    static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 3\r\n\r\nbad";
+    struct script *script = arg;
+    struct wk_span span = wk_span(text, sizeof text - 1);
+    struct wk_socket *socket;
+    struct wk_address peer;
+    while (env->net->accept(env, script->listener, WK_FOREVER, &socket, &peer, NULL) == WK_OK) {
+        char head[512];
+        size_t size;
+        (void)env->net->read(env, socket, head, sizeof head, in_ms(5000), &size, NULL);
+        (void)env->net->writev(env, socket, &span, 1, in_ms(5000), &size, NULL);
+        env->net->shutdown(env, socket);
+        env->net->close(env, socket);
+    }
+    return NULL;
+}
+
+static void test_a_bad_request_is_not_the_callers(void **state) {
+    (void)state;
+    char text[WK_ADDRESS_BYTES_MAX];
+    struct script script;
+    struct wk_backend *client;
+    listen_as(&script, bad_request_main);
+    env->net->address_text(env, &script.at, text, sizeof text);
+    struct wk_rpc_client_config config = {
+        .transport = WK_RPC_HTTP, .at_text = text, .call_timeout_ns = 2 * WK_NS_PER_S};
+    assert_int_equal(wk_host_port_parse(wk_span_text(text), &config.at, &err), WK_OK);
+    assert_int_equal(wk_rpc_client_open(env, &config, &client, &err), WK_UNAVAILABLE);
+    assert_non_null(strstr(err.text, "status 400"));
+    end(&script, NULL);
+}
+
 static void test_what_a_reply_says(void **state) {
     (void)state;
     static const enum act acts[] = {ANSWER, MISS, DENIED, ANSWER};
@@ -270,6 +308,7 @@ int main(void) {
         cmocka_unit_test(test_wrong_replies_end_the_connection),
         cmocka_unit_test(test_what_is_repeated),
         cmocka_unit_test(test_silence_ends_by_the_deadline),
+        cmocka_unit_test(test_a_bad_request_is_not_the_callers),
         cmocka_unit_test(test_what_a_reply_says),
         cmocka_unit_test(test_a_token_goes_first),
         cmocka_unit_test(test_nobody_there),
