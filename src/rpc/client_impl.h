@@ -6,6 +6,7 @@
  *     client_call.c    one request and its reply; once more where that is harmless
  *     client_blocks.c  lookup, get and put of blocks, in batches that fit
  *     client_values.c  tails, presence, statistics
+ *     client_large.c   tails that were stored in chunks
  */
 #ifndef WK_RPC_CLIENT_IMPL_H
 #define WK_RPC_CLIENT_IMPL_H
@@ -110,6 +111,26 @@ WK_MUST_CHECK enum wk_status wk_rpc_exchange_on(struct wk_rpc_client *c, struct 
                                                 const struct wk_rpc_call *call,
                                                 struct wk_rpc_attempt *attempt,
                                                 struct wk_rpc_reply *out, struct wk_error *err);
+
+/* ---- client_values.c ---- */
+
+/* GET of one key. OK: the value is in the reply, whose buffer is the caller's to drop. */
+WK_MUST_CHECK enum wk_status wk_rpc_client_value(struct wk_rpc_client *c, struct wk_span ns,
+                                                 struct wk_span key, uint64_t reply_bytes,
+                                                 uint64_t deadline_ns, struct wk_rpc_reply *out,
+                                                 struct wk_error *err);
+
+/* ---- client_large.c ---- */
+
+/*
+ * If `*bytes`, in `*buffer`, is a manifest of chunks: the value, in another buffer; the old one is
+ * dropped. Else OK, and both stay as they are. Not OK: both stay as they are; MISS: a chunk is
+ * missing.
+ */
+WK_MUST_CHECK enum wk_status wk_rpc_client_large(struct wk_rpc_client *c, struct wk_span ns,
+                                                 struct wk_span key, uint64_t deadline_ns,
+                                                 struct wk_buffer **buffer, struct wk_span *bytes,
+                                                 struct wk_error *err);
 
 /* ---- operations ---- */
 

@@ -35,6 +35,24 @@ static void block_key(const struct wk_block_hash *hash, struct key_text *out) {
     out->span = wk_span(out->text, size);
 }
 
+enum wk_status wk_rpc_client_value(struct wk_rpc_client *c, struct wk_span ns, struct wk_span key,
+                                   uint64_t reply_bytes, uint64_t deadline_ns,
+                                   struct wk_rpc_reply *out, struct wk_error *err) {
+    struct wk_rpc_call call = {.op = WK_OP_GET,
+                               .ns = ns,
+                               .key = key,
+                               .repeatable = true,
+                               .reply_bytes = reply_bytes,
+                               .deadline_ns = deadline_ns};
+    enum wk_status status = wk_rpc_call(c, &call, out, err);
+    if (status != WK_OK)
+        return status;
+    status = wk_rpc_reply_status(c, out, err);
+    if (status != WK_OK)
+        wk_buffer_drop(out->buffer);
+    return status;
+}
+
 enum wk_status wk_rpc_client_get_tail(struct wk_backend *b, struct wk_span ns, struct wk_span tip,
                                       uint64_t deadline_ns, struct wk_block_result *out,
                                       struct wk_error *err) {
@@ -42,24 +60,21 @@ enum wk_status wk_rpc_client_get_tail(struct wk_backend *b, struct wk_span ns, s
     struct key_text key;
     struct wk_rpc_reply reply;
     tail_key(tip, &key);
-    struct wk_rpc_call call = {.op = WK_OP_GET,
-                               .ns = ns,
-                               .key = key.span,
-                               .repeatable = true,
-                               .reply_bytes = WK_PAYLOAD_BYTES_MAX / 4,
-                               .deadline_ns = deadline_ns};
-    enum wk_status status = wk_rpc_call(c, &call, &reply, err);
+    enum wk_status status =
+        wk_rpc_client_value(c, ns, key.span, WK_PAYLOAD_BYTES_MAX / 4, deadline_ns, &reply, err);
     if (status != WK_OK)
         return status;
-    status = wk_rpc_reply_status(c, &reply, err);
+    enum wk_tier tier = wk_rpc_reply_tier(&reply);
+    struct wk_span bytes = reply.response.payload.bytes;
+    status = wk_rpc_client_large(c, ns, key.span, deadline_ns, &reply.buffer, &bytes, err);
     if (status != WK_OK) {
         wk_buffer_drop(reply.buffer);
         return status;
     }
     wk_atomic_add_u64(&c->refs, 1, WK_RELAXED, "rpc.refs");
     *out = (struct wk_block_result){.status = WK_OK,
-                                    .tier = wk_rpc_reply_tier(&reply),
-                                    .bytes = reply.response.payload.bytes,
+                                    .tier = tier,
+                                    .bytes = bytes,
                                     .pin = reply.buffer}; /* the call's own reference */
     return WK_OK;
 }
