@@ -115,6 +115,39 @@ static void long_tokens_arrive_whole(void **state) {
     }
 }
 
+/* OBJ-97: what a line of the INI library has no room for belongs to its own line. */
+static void long_comments_are_comments(void **state) {
+    (void)state;
+    static const char *const forms[] = {"%s", " %s", "aws_secret_access_key=S %s"};
+    static char comment[600];
+    static char text[2048];
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        for (size_t size = 140; size < sizeof comment; size += 51) {
+            comment[0] = size % 2 == 0 && i < 2 ? '#' : ';';
+            memset(comment + 1, 'c', size);
+            comment[size] = 0;
+            size_t at = (size_t)snprintf(text, sizeof text, "[default]\naws_access_key_id=A\n");
+            at += (size_t)snprintf(text + at, sizeof text - at, forms[i], comment);
+            snprintf(text + at, sizeof text - at, "\n%s",
+                     i == 2 ? "" : "aws_secret_access_key=S\n");
+            write_file(text);
+            assert_int_equal(load(), WK_OK);
+            assert_keys("A", "S", "");
+            wk_s3_credentials_close(credentials);
+        }
+    }
+}
+
+/* OBJ-97: as the tools of S3 do. */
+static void the_last_of_several_values_counts(void **state) {
+    (void)state;
+    write_file("[default]\naws_access_key_id=OLD\naws_secret_access_key=S\n"
+               "[other]\naws_access_key_id=X\n[default]\naws_access_key_id=NEW\n");
+    assert_int_equal(load(), WK_OK);
+    assert_keys("NEW", "S", "");
+    wk_s3_credentials_close(credentials);
+}
+
 /* OBJ-97 SET-8 */
 static void files_that_do_not_say_it_are_refused(void **state) {
     (void)state;
@@ -349,6 +382,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ours(an_ini_file_is_read_as_its_writers_mean_it),
         ours(long_tokens_arrive_whole),
+        ours(long_comments_are_comments),
+        ours(the_last_of_several_values_counts),
         ours(files_that_do_not_say_it_are_refused),
         ours(paths_that_are_none_are_refused),
         ours(a_secret_may_have_a_file_of_its_own),

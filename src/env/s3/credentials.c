@@ -37,13 +37,38 @@ static void wipe(void *data, size_t size) {
 
 struct parse {
     struct wk_span rest;
-    bool inside_line; /* the piece before ended in the middle of a line */
+    struct wk_span line; /* what is left of it, its comment aside */
+    bool inside_line;    /* a piece of it went out already */
+    bool continues;      /* the piece that went out last goes on with the value before it */
     bool too_long;
     struct wk_s3_keys *keys;
 };
 
 static bool name_character(uint8_t c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* Up to the comment, which inih would otherwise find in the first piece only: '#' before anything
+ * else, ';' also behind a blank. */
+static size_t without_comment(struct wk_span line) {
+    bool blank = true;
+    bool begins = true;
+    for (size_t i = 0; i < line.size; i++) {
+        uint8_t c = line.data[i];
+        if (blank && (c == ';' || (begins && c == '#')))
+            return i;
+        blank = c == ' ' || c == '\t';
+        begins = begins && blank;
+    }
+    return line.size;
+}
+
+static void next_line(struct parse *p) {
+    const uint8_t *newline = memchr(p->rest.data, '\n', p->rest.size);
+    size_t size = newline == NULL ? p->rest.size : (size_t)(newline - p->rest.data) + 1;
+    p->line = wk_span(p->rest.data, without_comment(wk_span(p->rest.data, size)));
+    p->rest = wk_span(p->rest.data + size, p->rest.size - size);
+    p->inside_line = false;
 }
 
 /*
@@ -54,28 +79,29 @@ static bool name_character(uint8_t c) {
 static char *next_piece(char *to, int capacity, void *arg) {
     struct parse *p = arg;
     size_t at = 0;
-    if (p->rest.size == 0 || capacity < (int)PIECE_BYTES + 3)
+    if (capacity < (int)PIECE_BYTES + 3 || (p->line.size == 0 && p->rest.size == 0))
         return NULL;
-    const uint8_t *newline = memchr(p->rest.data, '\n', p->rest.size);
-    size_t line = newline == NULL ? p->rest.size : (size_t)(newline - p->rest.data) + 1;
-    size_t size = line;
+    if (p->line.size == 0)
+        next_line(p);
+    size_t size = p->line.size;
     if (size > PIECE_BYTES) {
         size = PIECE_BYTES;
-        while (size > 1 && !name_character(p->rest.data[size]))
+        while (size > 1 && !name_character(p->line.data[size]))
             size--;
     }
     if (p->inside_line)
         to[at++] = ' ';
-    memcpy(to + at, p->rest.data, size);
+    memcpy(to + at, p->line.data, size);
     to[at + size] = 0;
-    p->inside_line = size < line;
-    p->rest = wk_span(p->rest.data + size, p->rest.size - size);
+    p->continues = to[0] == ' ' || to[0] == '\t';
+    p->inside_line = true;
+    p->line = wk_span(p->line.data + size, p->line.size - size);
     return to;
 }
 
-/* Appends: the pieces of a long value come one by one. */
-static void append(struct parse *p, char *to, size_t bytes_max, const char *value) {
-    size_t have = strlen(to);
+/* The pieces of a long value come one by one; of several values the last one counts. */
+static void take(struct parse *p, char *to, size_t bytes_max, const char *value) {
+    size_t have = p->continues ? strlen(to) : 0;
     size_t more = strlen(value);
     if (more > bytes_max - have) {
         p->too_long = true;
@@ -90,11 +116,11 @@ static int on_value(void *arg, const char *section, const char *name, const char
     if (strcmp(section, "default") != 0)
         return 1;
     if (strcmp(name, "aws_access_key_id") == 0)
-        append(p, keys->access_key, WK_S3_CREDENTIAL_BYTES_MAX, value);
+        take(p, keys->access_key, WK_S3_CREDENTIAL_BYTES_MAX, value);
     else if (strcmp(name, "aws_secret_access_key") == 0)
-        append(p, keys->secret_key, WK_S3_CREDENTIAL_BYTES_MAX, value);
+        take(p, keys->secret_key, WK_S3_CREDENTIAL_BYTES_MAX, value);
     else if (strcmp(name, "aws_session_token") == 0)
-        append(p, keys->session_token, WK_VAR_BYTES_MAX, value);
+        take(p, keys->session_token, WK_VAR_BYTES_MAX, value);
     return 1;
 }
 
