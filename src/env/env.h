@@ -383,7 +383,7 @@ enum wk_object_class {
     WK_OBJECT_TIMEOUT,      /* outcome of a mutation unknown */
     WK_OBJECT_NO_SPACE,
     WK_OBJECT_CORRUPT,   /* the body did not have the length or checksum it was sent with */
-    WK_OBJECT_CANCELLED, /* never sent, or the sink refused the body */
+    WK_OBJECT_CANCELLED, /* no effect: never sent, given up, or refused by the sink */
     WK_OBJECT_CLASS_COUNT
 };
 
@@ -451,7 +451,7 @@ struct wk_objects_ops {
     /*
      * Runs all requests with at most `parallel` under way, in any order, and fills one result per
      * request. Requests that make no progress until `deadline_ns` end as TIMEOUT. `cancel` (may be
-     * NULL) becoming non-zero stops what has not been sent.
+     * NULL) becoming non-zero stops what has not been sent, and may give up what only reads.
      */
     void (*batch)(struct wk_objects *objects, const struct wk_object_request *requests,
                   struct wk_object_result *results, size_t count, uint32_t parallel,

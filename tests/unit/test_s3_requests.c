@@ -406,14 +406,14 @@ static void *cancel_when_seen(void *arg) {
     return NULL;
 }
 
-/* OBJ-86 */
+/* OBJ-86: of what was sent, only that which may have had an effect is waited for. */
 static void cancel_stops_what_was_not_sent(void **state) {
     (void)state;
     struct wk_objects *o = s3_open("x");
     struct wk_object_request requests[6];
     struct wk_object_result results[6];
     for (size_t i = 0; i < 6; i++)
-        requests[i] = (struct wk_object_request){.verb = WK_OBJECT_HEAD, .key = "k"};
+        requests[i] = (struct wk_object_request){.verb = WK_OBJECT_PUT, .key = "k"};
     server_say_then(&server, "", SERVER_SILENT);
     server_say_then(&server, "", SERVER_SILENT);
     struct canceller c = {.after = 2};
@@ -424,6 +424,37 @@ static void cancel_stops_what_was_not_sent(void **state) {
     assert_int_equal(server_requests(&server), 2);
     for (size_t i = 0; i < 6; i++)
         assert_int_equal(results[i].class, i < 2 ? WK_OBJECT_TIMEOUT : WK_OBJECT_CANCELLED);
+    o->ops->close(o);
+}
+
+/* OBJ-86: with no deadline, and a server that never answers or stops within the body. */
+static void cancel_ends_what_only_reads(void **state) {
+    (void)state;
+    struct wk_objects *o = s3_open("x");
+    struct body b = {0};
+    struct wk_object_request requests[2] = {
+        {.verb = WK_OBJECT_HEAD, .key = "k"},
+        {.verb = WK_OBJECT_GET, .key = "k", .sink = {.reserve = body_reserve, .ctx = &b}},
+    };
+    struct wk_object_result results[2];
+    server_say_then(&server, "", SERVER_SILENT);
+    server_say(&server, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nthe beginning");
+    struct canceller c = {.after = 2};
+    pthread_t thread;
+    pthread_create(&thread, NULL, cancel_when_seen, &c);
+    o->ops->batch(o, requests, results, 2, 2, WK_FOREVER, &c.cancel);
+    pthread_join(thread, NULL);
+    assert_int_equal(results[0].class, WK_OBJECT_CANCELLED);
+    assert_int_equal(results[1].class, WK_OBJECT_CANCELLED);
+    body_free(&b);
+    /* A LIST whose answer does not come, as at the close of a store. */
+    server_forget(&server);
+    server_say_then(&server, "", SERVER_SILENT);
+    c = (struct canceller){.after = 1};
+    pthread_create(&thread, NULL, cancel_when_seen, &c);
+    assert_int_equal(o->ops->list(o, "kv/", NULL, NULL, WK_FOREVER, &c.cancel, &err),
+                     WK_OBJECT_CANCELLED);
+    pthread_join(thread, NULL);
     o->ops->close(o);
 }
 
@@ -543,6 +574,7 @@ int main(void) {
         s3_unit_test(at_most_parallel_are_under_way_and_all_end_at_the_deadline),
         s3_unit_test(connections_are_kept_and_shared),
         s3_unit_test(cancel_stops_what_was_not_sent),
+        s3_unit_test(cancel_ends_what_only_reads),
         s3_unit_test(cancel_ends_what_waits_for_a_connection),
         s3_unit_test(many_threads_share_a_store),
     };

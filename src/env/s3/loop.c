@@ -180,21 +180,25 @@ static bool collect(struct wk_s3_store *s) {
     }
 }
 
-static bool cancelled_unsent(struct wk_s3_transfer *t) {
+/* Cancelled, and without effect when it ends here: it only reads, or was not sent. */
+static bool ends_cancelled(struct wk_s3_transfer *t) {
     const wk_atomic_u32 *cancel = t->call->cancel;
+    enum wk_object_verb verb = t->request->verb;
     long request_bytes = 1;
     if (cancel == NULL || wk_atomic_load_u32(cancel, WK_ACQUIRE, "s3.cancel") == 0)
         return false;
+    if (verb == WK_OBJECT_GET || verb == WK_OBJECT_HEAD)
+        return true;
     (void)curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
     return request_bytes == 0;
 }
 
-/* Requests that are still on their way to a connection. */
+/* A store that does not answer would hold up a close for as long as a LIST may take. */
 static void drop_cancelled(struct wk_s3_store *s) {
     for (struct wk_list *at = s->busy.next; at != &s->busy;) {
         struct wk_s3_transfer *t = WK_CONTAINER_OF(at, struct wk_s3_transfer, link);
         at = at->next;
-        if (!cancelled_unsent(t))
+        if (!ends_cancelled(t))
             continue;
         (void)curl_multi_remove_handle(s->multi, t->easy);
         wk_s3_request_release(t);
