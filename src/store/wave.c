@@ -177,8 +177,8 @@ void wk_wave_run(struct wk_wave *w, const struct wk_wave_rule *rule) {
         if (n == 0)
             return;
         WK_MARK("wave.retry");
-        if (!WK_PLANTED(38)) /* plant 38 */
-            env->clock->sleep_until(env, now + pause);
+        if (!WK_PLANTED(38) && !wk_store_sleep(w->store, now + pause)) /* plant 38 */
+            return;
         reset_results(w->again_results, n);
         wk_pace_batch(w->store, w->again_requests, w->again_results, n, true, deadline);
         for (size_t i = 0; i < n; i++)

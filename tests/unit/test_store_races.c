@@ -478,6 +478,7 @@ static uint64_t get_takes_ns(uint64_t deadline_ns, enum wk_status expected) {
 
 static void tries_end_with_their_number_and_with_the_deadline(void **state) {
     (void)state; /* CONS-8 STORE-11 */
+    world.alone = true;
     bucket_fail(&bucket, WK_OBJECT_GET, 10000, WK_OBJECT_THROTTLED, false, NULL);
     get_takes_ns(WK_FOREVER, WK_UNAVAILABLE);
     assert_int_equal(bucket_requests(&bucket, WK_OBJECT_GET), 3);

@@ -288,6 +288,26 @@ static void a_question_without_an_answer_removes_nothing(void **state) { /* CONS
     assert_int_equal(lookup(1, 3), 1);
 }
 
+/* What happens between two tries: the pause is of some seconds, and nobody sits through it. */
+static void a_close_ends_the_pause_before_a_repetition(void **state) { /* STORE-8 */
+    (void)state;
+    struct wk_store_config config = store_config(&bucket, BUCKET_CAPS | WK_OBJECTS_LIST);
+    config.lookup_probe_ns = 0;
+    config.reconcile_interval_ns = 3 * WK_NS_PER_MS;
+    config.retry_backoff_ns = 60 * WK_NS_PER_S;
+    reopen(&config);
+    uint64_t slept = wk_atomic_load_u64(&world.offset_ns, WK_RELAXED, "test");
+    bucket_fail(&bucket, WK_OBJECT_HEAD, 100000, WK_OBJECT_SERVER_ERROR, false, NULL);
+    assert_int_equal(put(1, 1), WK_OK);
+    bucket_delete(&bucket, key_of("default", 1));
+    while (bucket_requests(&bucket, WK_OBJECT_HEAD) == 0)
+        world.env.threads->yield(&world.env);
+    config = store_config(&bucket, BUCKET_CAPS);
+    reopen(&config);
+    assert_int_equal(wk_atomic_load_u64(&world.offset_ns, WK_RELAXED, "test"), slept);
+    assert_int_equal(bucket_requests(&bucket, WK_OBJECT_HEAD), 1);
+}
+
 #define REQUESTS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -304,6 +324,7 @@ int main(void) {
         REQUESTS_TEST(a_stale_listing_removes_nothing),
         REQUESTS_TEST(a_listing_that_fails_removes_nothing),
         REQUESTS_TEST(a_question_without_an_answer_removes_nothing),
+        REQUESTS_TEST(a_close_ends_the_pause_before_a_repetition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,7 @@ struct world {
     wk_atomic_u64 peak[WK_MEM_OWNER_COUNT];
     wk_atomic_u64 allocations;
     wk_atomic_u64 fail_at; /* the allocation with this number fails; 0: none */
+    bool alone;            /* one thread: a wait with a deadline is a sleep */
     bool no_threads;
 };
 
@@ -114,6 +115,10 @@ static enum wk_status world_cond_wait(struct wk_env *env, struct wk_cond *c, str
                                       uint64_t deadline_ns) {
     struct world *w = world_of(env);
     uint64_t offset = wk_atomic_load_u64(&w->offset_ns, WK_RELAXED, "test");
+    if (w->alone && deadline_ns != WK_FOREVER) {
+        world_sleep(env, deadline_ns);
+        return WK_TIMEOUT;
+    }
     if (deadline_ns != WK_FOREVER)
         deadline_ns = deadline_ns > offset ? deadline_ns - offset : 0;
     return w->real->threads->cond_wait(w->real, c, m, deadline_ns);
