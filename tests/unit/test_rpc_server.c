@@ -150,6 +150,7 @@ static void expect_end(struct wk_stream *s) {
 static const char *hear_all(struct wk_stream *s) {
     static char text[8192];
     size_t size = 0;
+    text[0] = 0; /* not what an earlier server said */
     while (wk_stream_wait(s, in_ms(5000), &err) == WK_OK) {
         struct wk_span ahead = wk_stream_ahead(s);
         size += wk_format(text + size, sizeof text - size, "%.*s", (int)ahead.size,
