@@ -45,6 +45,8 @@
 
 /* A token that a client shows to a daemon. */
 #define WK_RPC_TOKEN_BYTES_MAX 1024u
+/* A frame of somebody who has not shown one yet. */
+#define WK_RPC_STRANGER_BYTES_MAX (64u * 1024)
 
 /* One configuration value; the file of a daemon's settings; addresses that it listens on. */
 #define WK_VAR_BYTES_MAX         4096u

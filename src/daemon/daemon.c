@@ -96,6 +96,7 @@ static enum wk_status open_server(struct daemon *d, struct wk_error *err) {
         .service = {d, serve, serve_page, authenticate},
         .connections_max = (uint32_t)d->settings->connections_max,
         .receive_bytes = d->settings->receive_bytes,
+        .wants_token = wk_auth_required(d->auth),
     };
     enum wk_status status = wk_rpc_server_create(d->env, &config, &d->server, err);
     if (status != WK_OK)

@@ -2,13 +2,27 @@
 /* The server side of a bare connection: frame after frame. */
 #include "base/num.h"
 #include "rpc/server_impl.h"
+#include "rpc/transport.h"
 
 /* From the first byte of a header to its last. */
 #define HEADER_NS (30ull * WK_NS_PER_S)
 
 /* Whether what went wrong is in the bytes, so that the peer should hear of it. */
 static bool is_malformed(enum wk_status status) {
-    return status == WK_CORRUPT || status == WK_TOO_LARGE || status == WK_INVALID;
+    return status == WK_CORRUPT || status == WK_TOO_LARGE || status == WK_INVALID ||
+           status == WK_DENIED;
+}
+
+/* Room for large frames is scarce, and a stranger that announces one holds it without sending. */
+static enum wk_status check_stranger(const struct wk_rpc_connection *c,
+                                     const struct wk_envelope_header *header,
+                                     struct wk_error *err) {
+    if (!c->server->config.wants_token || c->session.identified ||
+        header->body_bytes <= WK_RPC_STRANGER_BYTES_MAX)
+        return WK_OK;
+    return wk_fail(err, WK_DENIED,
+                   WK_RPC_DENIED_PREFIX "a frame of %llu bytes before a token; %u are allowed",
+                   (unsigned long long)header->body_bytes, WK_RPC_STRANGER_BYTES_MAX);
 }
 
 static enum wk_status read_frame(struct wk_rpc_connection *c, struct wk_buffer **out,
@@ -16,6 +30,8 @@ static enum wk_status read_frame(struct wk_rpc_connection *c, struct wk_buffer *
     struct wk_envelope_header header;
     uint64_t now = wk_now_ns(c->server->env);
     enum wk_status status = wk_message_read_header(&c->stream, now + HEADER_NS, &header, err);
+    if (status == WK_OK)
+        status = check_stranger(c, &header, err);
     if (status != WK_OK)
         return status;
     return wk_message_read_body(&c->stream, &c->server->buffers, &header, WK_FOREVER, out, err);

@@ -75,6 +75,7 @@ struct wk_rpc_server_config {
     struct wk_rpc_service service;
     uint32_t connections_max;
     uint64_t receive_bytes; /* budget of request bodies */
+    bool wants_token;       /* without one, bare connections may send small frames only */
 };
 
 /* Numbers for metrics and logs; a snapshot. */

@@ -21,6 +21,7 @@ static struct wk_rpc_server *server;
 static struct wk_address tcp_at;
 static struct wk_address http_at;
 static wk_atomic_u32 served;
+static bool wants_token;
 static wk_atomic_u32 gate; /* 1: requests wait until it is 0 */
 
 static uint64_t in_ms(uint64_t ms) {
@@ -32,7 +33,7 @@ static uint64_t in_ms(uint64_t ms) {
 static void echo(void *ctx, struct wk_rpc_session *session, const struct wk_wire_request *request,
                  struct wk_rpc_answer *answer) {
     (void)ctx;
-    (void)session;
+    session->identified = session->identified || request->op == WK_OP_AUTH;
     wk_atomic_add_u32(&served, 1, WK_SEQ_CST, "test");
     while (wk_atomic_load_u32(&gate, WK_SEQ_CST, "test") != 0)
         env->clock->sleep_until(env, in_ms(1));
@@ -66,6 +67,7 @@ static int set_up(void **state) {
         .service = {NULL, echo, page, authenticate},
         .connections_max = *state == NULL ? 64 : (uint32_t)(uintptr_t)*state,
         .receive_bytes = 8 << 20,
+        .wants_token = wants_token,
     };
     wk_atomic_store_u32(&served, 0, WK_SEQ_CST, "test");
     wk_atomic_store_u32(&gate, 0, WK_SEQ_CST, "test");
@@ -77,7 +79,13 @@ static int set_up(void **state) {
     return 0;
 }
 
+static int set_up_guarded(void **state) {
+    wants_token = true;
+    return set_up(state);
+}
+
 static int tear_down(void **state) {
+    wants_token = false;
     (void)state;
     wk_atomic_store_u32(&gate, 0, WK_SEQ_CST, "test");
     if (server != NULL) {
@@ -106,11 +114,12 @@ static void say_text(struct wk_stream *s, const char *text) {
 }
 
 /* A request as bytes: header and archive. */
-static size_t request_bytes(uint64_t id, const char *key, size_t payload_bytes, uint8_t *to) {
+static size_t op_bytes(uint8_t op, uint64_t id, const char *key, size_t payload_bytes,
+                       uint8_t *to) {
     static uint8_t payload[70000];
     struct wk_frame frame;
     struct wk_wire_request r = {.id = id,
-                                .op = WK_OP_GET,
+                                .op = op,
                                 .key = wk_span_text(key),
                                 .payload = wk_payload(wk_span(payload, payload_bytes))};
     size_t size = 0;
@@ -121,6 +130,10 @@ static size_t request_bytes(uint64_t id, const char *key, size_t payload_bytes, 
     }
     wk_frame_free(&frame);
     return size;
+}
+
+static size_t request_bytes(uint64_t id, const char *key, size_t payload_bytes, uint8_t *to) {
+    return op_bytes(WK_OP_GET, id, key, payload_bytes, to);
 }
 
 /* The next reply on a bare connection; its message in `text`. */
@@ -273,6 +286,30 @@ static void test_limits(void **state) {
         wk_stream_close(&others[i]);
 }
 
+/* RPC-5: a stranger holds no room by announcing much. */
+static void test_strangers_may_send_little(void **state) {
+    (void)state;
+    static uint8_t large[71000];
+    struct wk_stream s;
+    char text[WK_ERROR_TEXT_BYTES];
+    uint8_t small[300];
+    size_t large_size = request_bytes(2, "large", 70000, large);
+    dial(&s, &tcp_at);
+    say(&s, small, request_bytes(1, "small", 0, small));
+    assert_int_equal(hear(&s, text, sizeof text).id, 1);
+    say(&s, large, 100); /* the rest is not waited for */
+    assert_int_equal(hear(&s, text, sizeof text).status, WK_REPLY_ERROR);
+    assert_non_null(strstr(text, "denied: a frame of 70"));
+    expect_end(&s);
+    wk_stream_close(&s);
+    dial(&s, &tcp_at);
+    say(&s, small, op_bytes(WK_OP_AUTH, 1, "", 0, small));
+    assert_int_equal(hear(&s, text, sizeof text).id, 1);
+    say(&s, large, large_size);
+    assert_int_equal(hear(&s, text, sizeof text).id, 2);
+    wk_stream_close(&s);
+}
+
 /* ---- HTTP ------------------------------------------------------------------------------------ */
 
 /* RPC-4 */
@@ -405,6 +442,7 @@ int main(void) {
         CASE(test_bytes_that_are_no_frame_are_told_so),
         CASE(test_a_body_that_is_no_archive),
         {"test_limits", test_limits, set_up, tear_down, (void *)(uintptr_t)2},
+        cmocka_unit_test_setup_teardown(test_strangers_may_send_little, set_up_guarded, tear_down),
         CASE(test_http_refusals),
         CASE(test_http_bodies_that_nobody_wants),
         CASE(test_http_heads_without_end),
