@@ -1,66 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * inih has room for 200 bytes of a line and some values are longer. Such a line reaches it in
- * pieces; each further one starts with a space, which makes it a continuation of the value.
+/* inih takes the lines apart; what the settings are is judged here, the first fault with its line.
  */
 #include "config/config_file.h"
 
 #include <ini.h>
 
 #include "base/text.h"
+#include "config/ini_pieces.h"
 #include "config/small_file.h"
 
-#define PIECE_BYTES 150u
-
 struct parse {
-    struct wk_span rest;
+    struct wk_ini_pieces pieces;
     struct wk_layers *layers;
     uint32_t scopes;
-    uint32_t line;     /* of the piece that inih has, from 1 */
-    bool inside_line;  /* that piece ended in the middle of its line */
-    bool is_continued; /* that piece began in the middle of its line */
     enum wk_status status;
     struct wk_error *err;
 };
 
-static bool is_plain(uint8_t c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-/* How much of a long line goes out now. Cut between two letters or digits, so that no space is at
- * an end, where it would be lost, and nothing at the start is taken for a comment. */
-static size_t piece_size(struct wk_span rest, size_t line) {
-    if (line <= PIECE_BYTES)
-        return line;
-    for (size_t size = PIECE_BYTES; size > 1; size--) {
-        if (is_plain(rest.data[size - 1]) && is_plain(rest.data[size]))
-            return size;
-    }
-    return 0;
-}
-
-/* What inih reads next, as fgets would. */
+/* Stops inih at the first fault. */
 static char *next_piece(char *to, int capacity, void *arg) {
     struct parse *p = arg;
-    size_t at = 0;
-    if (p->rest.size == 0 || p->status != WK_OK || capacity < (int)PIECE_BYTES + 3)
-        return NULL;
-    const uint8_t *newline = memchr(p->rest.data, '\n', p->rest.size);
-    size_t line = newline == NULL ? p->rest.size : (size_t)(newline - p->rest.data) + 1;
-    size_t size = piece_size(p->rest, line);
-    p->is_continued = p->inside_line;
-    p->line += p->is_continued ? 0 : 1;
-    if (size == 0) {
-        p->status = wk_fail(p->err, WK_INVALID, "line %u is too long", p->line);
-        return NULL;
-    }
-    if (p->is_continued)
-        to[at++] = ' ';
-    memcpy(to + at, p->rest.data, size);
-    to[at + size] = 0;
-    p->inside_line = size < line;
-    p->rest = wk_span(p->rest.data + size, p->rest.size - size);
-    return to;
+    return p->status == WK_OK ? wk_ini_next_piece(to, capacity, &p->pieces) : NULL;
 }
 
 static const struct wk_setting *find(const struct parse *p, const char *key) {
@@ -94,7 +54,7 @@ static enum wk_status take(struct parse *p, const char *section, const char *key
         return wk_fail(p->err, WK_INVALID, "the daemon has no setting %s", shown);
     }
     struct wk_span bytes = wk_span_text(value);
-    if (p->is_continued)
+    if (p->pieces.continues)
         return wk_layers_append(p->layers, WK_ORIGIN_FILE, setting, "", bytes, p->err);
     return wk_layers_set(p->layers, WK_ORIGIN_FILE, setting, bytes, p->err);
 }
@@ -104,31 +64,32 @@ static int on_value(void *arg, const char *section, const char *key, const char 
     if (p->status == WK_OK) {
         p->status = take(p, section, key, value);
         if (p->status != WK_OK)
-            wk_error_prefix(p->err, "line %u", p->line);
+            wk_error_prefix(p->err, "line %u", p->pieces.line);
     }
     return p->status == WK_OK;
 }
 
 /* inih goes on behind a line of another form and tells its number in pieces; ours is the line. */
 static enum wk_status judge(struct parse *p, int bad_piece, struct wk_span text) {
-    uint32_t line = 0;
-    struct parse again = {.rest = text, .status = WK_OK};
-    char piece[PIECE_BYTES + 3];
-    if (p->status != WK_OK || bad_piece == 0)
+    struct wk_ini_pieces again = {.rest = text};
+    char piece[INI_MAX_LINE];
+    if (p->status != WK_OK)
         return p->status;
+    if (p->pieces.too_long)
+        return wk_fail(p->err, WK_INVALID, "line %u is too long", p->pieces.line);
+    if (bad_piece == 0)
+        return WK_OK;
     if (bad_piece < 0)
         return wk_fail(p->err, WK_NO_MEMORY, "no memory for reading it");
-    for (int i = 0; i < bad_piece; i++) {
-        (void)next_piece(piece, (int)sizeof piece, &again);
-        line = again.line;
-    }
-    return wk_fail(p->err, WK_INVALID, "line %u is not in the form \"name = value\"", line);
+    for (int i = 0; i < bad_piece; i++)
+        (void)wk_ini_next_piece(piece, (int)sizeof piece, &again);
+    return wk_fail(p->err, WK_INVALID, "line %u is not in the form \"name = value\"", again.line);
 }
 
 enum wk_status wk_config_file_parse(struct wk_span text, uint32_t scopes, struct wk_layers *layers,
                                     struct wk_error *err) {
     struct parse p = {
-        .rest = text, .layers = layers, .scopes = scopes, .status = WK_OK, .err = err};
+        .pieces = {.rest = text}, .layers = layers, .scopes = scopes, .status = WK_OK, .err = err};
     if (text.size > 0 && memchr(text.data, 0, text.size) != NULL)
         return wk_fail(err, WK_INVALID, "it has a NUL byte in it");
     int bad_piece = ini_parse_stream(next_piece, &p, on_value, &p);

@@ -158,6 +158,28 @@ static void long_values_arrive_whole(void **state) {
     assert_string_equal(settings.s3_region, "r");
 }
 
+/* DMN-3: no part of them becomes a value, however long they are. */
+static void long_comments_are_comments(void **state) {
+    (void)state;
+    static const char *const forms[] = {"\n#%s\n", "\n  ; %s\n", " ; %s\n", "\n# %s"};
+    static char comment[800];
+    char text[1000];
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        for (size_t size = 120; size < sizeof comment; size += 67) {
+            memset(comment, i % 2 == 0 ? 'c' : '-', size);
+            comment[size] = 0;
+            size_t at = (size_t)snprintf(text, sizeof text, "s3_prefix = kv/a");
+            snprintf(text + at, sizeof text - at, forms[i], comment);
+            wk_layers_destroy(&layers);
+            assert_int_equal(wk_layers_init(&layers, &fake_env, &err), WK_OK);
+            assert_int_equal(file(text), WK_OK);
+            fake.vars = (const struct fake_var[]){{"WMBT_KV_BUCKET", "b"}, {NULL, NULL}};
+            assert_int_equal(wk_options_settings(&layers, &settings, &err), WK_OK);
+            assert_string_equal(settings.s3_prefix, "kv/a");
+        }
+    }
+}
+
 /* DMN-3 */
 static void a_wrong_file_is_refused_with_its_line(void **state) {
     (void)state;
@@ -381,6 +403,7 @@ int main(void) {
         T(lists_end_at_the_limit_of_a_value),
         T(a_file_has_keys_and_values),
         T(long_values_arrive_whole),
+        T(long_comments_are_comments),
         T(a_wrong_file_is_refused_with_its_line),
         T(garbage_files_end_in_an_answer),
         T(the_nearest_source_wins),

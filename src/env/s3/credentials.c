@@ -5,11 +5,9 @@
 #include <ini.h>
 
 #include "base/text.h"
+#include "config/ini_pieces.h"
 
 #define CHECK_EVERY_NS WK_NS_PER_S
-
-/* inih keeps a line of 200 bytes; longer ones reach it in pieces, see next_piece. */
-#define PIECE_BYTES 150u
 
 enum source { FIXED, SECRET_FILE, INI_FILE };
 
@@ -36,72 +34,14 @@ static void wipe(void *data, size_t size) {
 /* ---- the two forms of a file --------------------------------------------------------------- */
 
 struct parse {
-    struct wk_span rest;
-    struct wk_span line; /* what is left of it, its comment aside */
-    bool inside_line;    /* a piece of it went out already */
-    bool continues;      /* the piece that went out last goes on with the value before it */
+    struct wk_ini_pieces pieces;
     bool too_long;
     struct wk_s3_keys *keys;
 };
 
-static bool name_character(uint8_t c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-/* Up to the comment, which inih would otherwise find in the first piece only: '#' before anything
- * else, ';' also behind a blank. */
-static size_t without_comment(struct wk_span line) {
-    bool blank = true;
-    bool begins = true;
-    for (size_t i = 0; i < line.size; i++) {
-        uint8_t c = line.data[i];
-        if (blank && (c == ';' || (begins && c == '#')))
-            return i;
-        blank = c == ' ' || c == '\t';
-        begins = begins && blank;
-    }
-    return line.size;
-}
-
-static void next_line(struct parse *p) {
-    const uint8_t *newline = memchr(p->rest.data, '\n', p->rest.size);
-    size_t size = newline == NULL ? p->rest.size : (size_t)(newline - p->rest.data) + 1;
-    p->line = wk_span(p->rest.data, without_comment(wk_span(p->rest.data, size)));
-    p->rest = wk_span(p->rest.data + size, p->rest.size - size);
-    p->inside_line = false;
-}
-
-/*
- * What inih reads next, as fgets would. A long line (session tokens are) goes out in pieces; each
- * further one starts with a space, which makes it a continuation of the value, and with a letter
- * or digit, so that it is never taken for a comment.
- */
-static char *next_piece(char *to, int capacity, void *arg) {
-    struct parse *p = arg;
-    size_t at = 0;
-    if (capacity < (int)PIECE_BYTES + 3 || (p->line.size == 0 && p->rest.size == 0))
-        return NULL;
-    if (p->line.size == 0)
-        next_line(p);
-    size_t size = p->line.size;
-    if (size > PIECE_BYTES) {
-        size = PIECE_BYTES;
-        while (size > 1 && !name_character(p->line.data[size]))
-            size--;
-    }
-    if (p->inside_line)
-        to[at++] = ' ';
-    memcpy(to + at, p->line.data, size);
-    to[at + size] = 0;
-    p->continues = to[0] == ' ' || to[0] == '\t';
-    p->inside_line = true;
-    p->line = wk_span(p->line.data + size, p->line.size - size);
-    return to;
-}
-
 /* The pieces of a long value come one by one; of several values the last one counts. */
 static void take(struct parse *p, char *to, size_t bytes_max, const char *value) {
-    size_t have = p->continues ? strlen(to) : 0;
+    size_t have = p->pieces.continues ? strlen(to) : 0;
     size_t more = strlen(value);
     if (more > bytes_max - have) {
         p->too_long = true;
@@ -126,13 +66,15 @@ static int on_value(void *arg, const char *section, const char *name, const char
 
 static enum wk_status parse_ini(struct wk_span text, struct wk_s3_keys *keys,
                                 struct wk_error *err) {
-    struct parse p = {.rest = text, .keys = keys};
+    struct parse p = {.pieces = {.rest = text}, .keys = keys};
     memset(keys, 0, sizeof *keys);
     if (memchr(text.data, 0, text.size) != NULL)
         return wk_fail(err, WK_INVALID, "it has a NUL byte in it");
-    int line = ini_parse_stream(next_piece, &p, on_value, &p);
+    int line = ini_parse_stream(wk_ini_next_piece, &p.pieces, on_value, &p);
     if (line < 0)
         return wk_fail(err, WK_NO_MEMORY, "no memory for reading it");
+    if (p.pieces.too_long)
+        return wk_fail(err, WK_INVALID, "line %u is too long", p.pieces.line);
     if (line > 0)
         return wk_fail(err, WK_INVALID, "it is not in the form \"[default]\", \"name = value\"");
     if (p.too_long)
