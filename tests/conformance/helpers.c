@@ -129,14 +129,6 @@ static bool is_folded(const char *ns) {
     }
 }
 
-/* The protocol of daemons has one status for all errors; what it was is in the text. */
-static bool is_refusal(void) {
-    if (world.daemon == 0)
-        return wmbt_kv_last_status() == WMBT_KV_STATUS_INVALID;
-    const char *text = wmbt_kv_last_error();
-    return strstr(text, "segment") != NULL || strstr(text, "control character") != NULL;
-}
-
 bool abi_takes(wmbt_kv_handle_t *kv, const char *ns, const char *tip) {
     const uint8_t *got = NULL;
     size_t len = 0;
@@ -147,7 +139,7 @@ bool abi_takes(wmbt_kv_handle_t *kv, const char *ns, const char *tip) {
         abi_expect_tail(kv, ns, tip, "?", 1);
         return true;
     }
-    must(world.is_picky && is_refusal(), "put tail");
+    must(world.is_picky && wmbt_kv_last_status() == WMBT_KV_STATUS_INVALID, "put tail");
     if (wmbt_kv_get_raw_tail_borrowed(kv, ns, tip, &got, &len, &borrow, NULL, 0) == 1)
         fail_msg("a tail is served whose put was refused");
     return false;

@@ -15,8 +15,7 @@ static void use_directory(void) {
     world.has_directory = true;
 }
 
-/* The directory is the daemon's: engines do not look into it. Names that others bring are checked
- * (KEY-7). */
+/* The directory is the daemon's: engines do not look into it. */
 static void use_daemon(const char *transport, bool guarded) {
     use_directory();
     world.has_directory = false;

@@ -27,7 +27,7 @@ struct abi_world {
     const char *program; /* to start as another process */
     char directory[256]; /* a directory of this run; the store's where there is one */
     bool has_directory;  /* objects are files below `directory` */
-    bool is_picky;       /* names may be refused: by S3 servers over a file system, by daemons */
+    bool is_picky;       /* the store may refuse names: S3 servers over a file system do */
     bool folds_names;    /* the store takes a//b and a/./b for a/b */
     bool is_remote;      /* the store is a daemon's */
     bool is_foreign;     /* a daemon of the reference's */
