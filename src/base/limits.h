@@ -45,8 +45,9 @@
 
 /* A token that a client shows to a daemon. */
 #define WK_RPC_TOKEN_BYTES_MAX 1024u
-/* A frame of somebody who has not shown one yet. */
+/* A frame of somebody who has not shown one yet, and how long a connection may rest until then. */
 #define WK_RPC_STRANGER_BYTES_MAX (64u * 1024)
+#define WK_RPC_STRANGER_NS        (30ull * 1000000000)
 
 /* One configuration value; the file of a daemon's settings; addresses that it listens on. */
 #define WK_VAR_BYTES_MAX         4096u

@@ -96,7 +96,7 @@ static enum wk_status open_server(struct daemon *d, struct wk_error *err) {
         .service = {d, serve, serve_page, authenticate},
         .connections_max = (uint32_t)d->settings->connections_max,
         .receive_bytes = d->settings->receive_bytes,
-        .wants_token = wk_auth_required(d->auth),
+        .stranger_ns = wk_auth_required(d->auth) ? WK_RPC_STRANGER_NS : 0,
     };
     enum wk_status status = wk_rpc_server_create(d->env, &config, &d->server, err);
     if (status != WK_OK)

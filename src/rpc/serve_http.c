@@ -224,7 +224,8 @@ static enum outcome serve_one(struct wk_rpc_connection *c) {
 void wk_rpc_serve_http(struct wk_rpc_connection *c) {
     struct wk_error err;
     for (;;) {
-        if (wk_stream_wait(&c->stream, WK_FOREVER, &err) != WK_OK)
+        uint64_t deadline = wk_rpc_connection_rests_until(c);
+        if (wk_stream_wait(&c->stream, deadline, &err) != WK_OK)
             return;
         if (!wk_rpc_connection_works(c))
             return;

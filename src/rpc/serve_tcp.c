@@ -17,7 +17,7 @@ static bool is_malformed(enum wk_status status) {
 static enum wk_status check_stranger(const struct wk_rpc_connection *c,
                                      const struct wk_envelope_header *header,
                                      struct wk_error *err) {
-    if (!c->server->config.wants_token || c->session.identified ||
+    if (c->server->config.stranger_ns == 0 || c->session.identified ||
         header->body_bytes <= WK_RPC_STRANGER_BYTES_MAX)
         return WK_OK;
     return wk_fail(err, WK_DENIED,
@@ -52,7 +52,8 @@ void wk_rpc_serve_tcp(struct wk_rpc_connection *c) {
     enum wk_status status = WK_OK;
     wk_error_clear(&err);
     while (status == WK_OK) {
-        if (wk_stream_wait(&c->stream, WK_FOREVER, &err) != WK_OK)
+        uint64_t deadline = wk_rpc_connection_rests_until(c);
+        if (wk_stream_wait(&c->stream, deadline, &err) != WK_OK)
             return;
         if (!wk_rpc_connection_works(c))
             return;

@@ -107,6 +107,13 @@ bool wk_rpc_connection_rests(struct wk_rpc_connection *c) {
     return wk_atomic_load_u32(&c->server->stopping, WK_SEQ_CST, "rpc.stopping") == 0;
 }
 
+uint64_t wk_rpc_connection_rests_until(struct wk_rpc_connection *c) {
+    uint64_t rest_ns = c->server->config.stranger_ns;
+    if (rest_ns == 0 || c->session.identified)
+        return WK_FOREVER;
+    return wk_now_ns(c->server->env) + rest_ns;
+}
+
 void wk_rpc_count_malformed(struct wk_rpc_connection *c, const struct wk_error *err) {
     struct wk_rpc_server *s = c->server;
     struct wk_log_field fields[] = {{"peer", c->session.peer, 0}, {"reason", err->text, 0}};

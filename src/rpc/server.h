@@ -75,7 +75,9 @@ struct wk_rpc_server_config {
     struct wk_rpc_service service;
     uint32_t connections_max;
     uint64_t receive_bytes; /* budget of request bodies */
-    bool wants_token;       /* without one, bare connections may send small frames only */
+    /* Where a token is wanted: how long a connection that has shown none may rest. Over TCP it may
+     * send small frames only. 0: none is wanted. */
+    uint64_t stranger_ns;
 };
 
 /* Numbers for metrics and logs; a snapshot. */

@@ -62,7 +62,10 @@ struct wk_rpc_server {
 bool wk_rpc_connection_works(struct wk_rpc_connection *c);
 bool wk_rpc_connection_rests(struct wk_rpc_connection *c);
 
-/* Counts it, and logs at debug who sent what. */
+/* When the peer must have begun its next message. */
+uint64_t wk_rpc_connection_rests_until(struct wk_rpc_connection *c);
+
+/* Counts it, and logs who sent what. */
 void wk_rpc_count_malformed(struct wk_rpc_connection *c, const struct wk_error *err);
 
 /*

@@ -21,7 +21,7 @@ static struct wk_rpc_server *server;
 static struct wk_address tcp_at;
 static struct wk_address http_at;
 static wk_atomic_u32 served;
-static bool wants_token;
+static uint64_t stranger_ns;
 static wk_atomic_u32 gate; /* 1: requests wait until it is 0 */
 
 static uint64_t in_ms(uint64_t ms) {
@@ -67,7 +67,7 @@ static int set_up(void **state) {
         .service = {NULL, echo, page, authenticate},
         .connections_max = *state == NULL ? 64 : (uint32_t)(uintptr_t)*state,
         .receive_bytes = 8 << 20,
-        .wants_token = wants_token,
+        .stranger_ns = stranger_ns,
     };
     wk_atomic_store_u32(&served, 0, WK_SEQ_CST, "test");
     wk_atomic_store_u32(&gate, 0, WK_SEQ_CST, "test");
@@ -80,12 +80,17 @@ static int set_up(void **state) {
 }
 
 static int set_up_guarded(void **state) {
-    wants_token = true;
+    stranger_ns = 60 * WK_NS_PER_S;
+    return set_up(state);
+}
+
+static int set_up_impatient(void **state) {
+    stranger_ns = WK_NS_PER_S;
     return set_up(state);
 }
 
 static int tear_down(void **state) {
-    wants_token = false;
+    stranger_ns = 0;
     (void)state;
     wk_atomic_store_u32(&gate, 0, WK_SEQ_CST, "test");
     if (server != NULL) {
@@ -310,6 +315,28 @@ static void test_strangers_may_send_little(void **state) {
     wk_stream_close(&s);
 }
 
+/* RPC-2: who has shown no token holds no connection either. */
+static void test_strangers_do_not_rest(void **state) {
+    (void)state;
+    struct wk_stream known;
+    char text[WK_ERROR_TEXT_BYTES];
+    uint8_t small[300];
+    dial(&known, &tcp_at);
+    say(&known, small, op_bytes(WK_OP_AUTH, 1, "", 0, small));
+    assert_int_equal(hear(&known, text, sizeof text).id, 1);
+    struct wk_stream bare;
+    struct wk_stream http;
+    dial(&bare, &tcp_at);
+    dial(&http, &http_at);
+    expect_end(&bare);
+    expect_end(&http);
+    wk_stream_close(&bare);
+    wk_stream_close(&http);
+    say(&known, small, request_bytes(2, "k", 0, small));
+    assert_int_equal(hear(&known, text, sizeof text).id, 2);
+    wk_stream_close(&known);
+}
+
 /* ---- HTTP ------------------------------------------------------------------------------------ */
 
 /* RPC-4 */
@@ -443,6 +470,7 @@ int main(void) {
         CASE(test_a_body_that_is_no_archive),
         {"test_limits", test_limits, set_up, tear_down, (void *)(uintptr_t)2},
         cmocka_unit_test_setup_teardown(test_strangers_may_send_little, set_up_guarded, tear_down),
+        cmocka_unit_test_setup_teardown(test_strangers_do_not_rest, set_up_impatient, tear_down),
         CASE(test_http_refusals),
         CASE(test_http_bodies_that_nobody_wants),
         CASE(test_http_heads_without_end),
