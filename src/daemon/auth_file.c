@@ -11,6 +11,7 @@ struct parse {
     struct wk_auth_token *tokens;
     size_t capacity;
     size_t count;
+    uint32_t seen; /* entries of the last token, a bit for each of `entries` */
     bool line_too_long;
     enum wk_status status;
     struct wk_error *err;
@@ -19,7 +20,7 @@ struct parse {
 /* A line, as fgets would give it; inih has room for 200 bytes. */
 static char *next_line(char *to, int capacity, void *arg) {
     struct parse *p = arg;
-    if (p->rest.size == 0)
+    if (p->rest.size == 0 || p->status != WK_OK)
         return NULL;
     const uint8_t *newline = memchr(p->rest.data, '\n', p->rest.size);
     size_t line = newline == NULL ? p->rest.size : (size_t)(newline - p->rest.data) + 1;
@@ -48,6 +49,7 @@ static struct wk_auth_token *token_of(struct parse *p, const char *section) {
     if (p->count == p->capacity || section[0] == 0 || strlen(section) > WK_AUTH_NAME_BYTES_MAX)
         return NULL;
     struct wk_auth_token *t = &p->tokens[p->count++];
+    p->seen = 0;
     memset(t, 0, sizeof *t);
     memcpy(t->name, section, strlen(section));
     t->quota_bytes = UINT64_MAX;
@@ -73,11 +75,28 @@ static bool set_choice(const char *value, const char *yes, const char *no, bool 
     return *out || strcmp(value, no) == 0;
 }
 
+/* The second of two values would silently be the one: a pattern or a limit lost. inih gives a line
+ * that begins with a blank as another value of the entry above it. */
+static bool is_second(struct parse *p, const char *name) {
+    static const char *const entries[] = {"token_blake3", "namespaces", "access", "admin",
+                                          "quota_bytes"};
+    uint32_t before = p->seen;
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        if (strcmp(name, entries[i]) != 0)
+            continue;
+        p->seen |= 1u << i;
+        return before == p->seen;
+    }
+    return false;
+}
+
 static int on_value(void *arg, const char *section, const char *name, const char *value) {
     struct parse *p = arg;
     struct wk_auth_token *t = token_of(p, section);
     if (t == NULL)
         return refuse(p, section, name, "no section with a name before it, or too many sections");
+    if (is_second(p, name))
+        return refuse(p, section, name, "given twice, or goes on in a second line");
     if (strcmp(name, "token_blake3") == 0)
         return set_hash(t, value) || refuse(p, section, name, "want 64 hex digits");
     if (strcmp(name, "namespaces") == 0)

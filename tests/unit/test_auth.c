@@ -164,8 +164,11 @@ static void test_bad_files_say_where(void **state) {
         {"", "access=read\n", "no section"},
         {"[a]\n", "token_blake3=12\n", "want 64 hex digits"},
         {"[a]\n", "access=all\n", "want read or write"},
+        {"[a]\n", "access=all\nadmin=maybe\n", "want read or write"}, /* the first */
         {"[a]\n", "admin=maybe\n", "want yes or no"},
         {"[a]\n", "quota_bytes=-1\n", "want a whole number"},
+        {"[a]\n", "namespaces=x,\n  y\n", "\"namespaces\": given twice"},
+        {"[a]\n", "access=read\nadmin=no\naccess=write\n", "\"access\": given twice"},
         {"[a]\n", "colour=red\n", "\"colour\": nothing of this name"},
         {"[a]\n", "admin=yes\n", "\"a\" has no token_blake3"},
         {"[a]\n", good, "\"a\" has no namespaces"},
