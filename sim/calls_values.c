@@ -196,6 +196,7 @@ void sim_do_clear(struct sim_call *c) {
     }
 }
 
+// It is a get of every block: the index may let go of those whose bytes were damaged on the way.
 void sim_do_restore(struct sim_call *c) {
     if (c->count == 0 || !lists(c))
         return;
@@ -203,10 +204,16 @@ void sim_do_restore(struct sim_call *c) {
     uint32_t could = 0;
     c->count = sim_the_universe->block_count; // the time it may take
     begin(c, SIM_OP_RESTORE);
+    for (uint32_t i = 0; i < c->count; i++)
+        c->handle->asking[c->op->space][i]++;
     struct wk_backend *b = backend_of(c);
     enum wk_status status = b->ops->restore(b, space_of(c), WK_FOREVER, &count, NULL);
     sim_call_end(c, status == WK_OK ? 0 : -1, count);
-    for (uint32_t i = 0; i < sim_the_universe->block_count; i++)
+    for (uint32_t i = 0; i < c->count; i++) {
+        c->handle->asking[c->op->space][i]--;
+        c->handle->missed_ns[c->op->space][i] = c->end_ns;
+    }
+    for (uint32_t i = 0; i < c->count; i++)
         could += sim_key_present_sometime(sim_model_key(c->handle->bucket, c->op->space, i, false),
                                           0, c->end_ns);
     if (count > could)

@@ -89,6 +89,11 @@ static void draw_models(struct sim_plan *plan) {
         plan->engines[i].model = (uint32_t)sim_rng_below(&rng, SIM_MODELS_MAX + 1);
 }
 
+static bool lists_a_directory(const struct sim_plan *plan, const struct sim_engine_plan *e) {
+    return plan->buckets[e->bucket[0]].endpoint == SIM_ENDPOINT_DIR ||
+           plan->buckets[e->bucket[1]].endpoint == SIM_ENDPOINT_DIR;
+}
+
 // Half of the engines list now and then; some have many requests at a time.
 static void draw_requests(struct sim_plan *plan) {
     struct sim_rng rng;
@@ -97,6 +102,8 @@ static void draw_requests(struct sim_plan *plan) {
         struct sim_engine_plan *e = &plan->engines[i];
         uint64_t ms = sim_rng_log(&rng, 20, 20000);
         e->reconcile_ms = sim_rng_chance(&rng, 600000) ? (uint32_t)ms : 0;
+        if (e->reconcile_ms > 0 && lists_a_directory(plan, e))
+            e->reconcile_ms += 2000; // a walk over its directories takes many steps
         e->retry_budget = (uint32_t)sim_rng_log(&rng, 4, 256);
         if (e->reconcile_ms > 0 && sim_rng_chance(&rng, 500000))
             e->probe_ms = 0; // then nothing but listings finds what others do

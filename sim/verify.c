@@ -107,7 +107,7 @@ static void verify_fresh_all(struct sim_thread *t, const struct sim_handle *h, u
 }
 
 static uint64_t listings_of(const struct sim_handle *h) {
-    static char text[8192];
+    char text[8192];
     int64_t size = wmbt_kv_stats_json(h->handle, text, sizeof text);
     const char *at = size < 0 ? NULL : strstr(text, "\"reconciles\":");
     return at == NULL ? 0 : strtoull(at + strlen("\"reconciles\":"), NULL, 10);

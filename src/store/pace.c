@@ -86,15 +86,16 @@ struct tally {
     enum wk_object_class failed_class;
 };
 
-static void tally_add(struct tally *t, enum wk_object_class class) {
+/* `patient`: no answer would mean something. A caller's own short deadline says nothing. */
+static void tally_add(struct tally *t, enum wk_object_class class, bool patient) {
     if (class == WK_OBJECT_CANCELLED)
         return;
     t->throttled += class == WK_OBJECT_THROTTLED;
-    if (wk_object_class_retryable(class) || class == WK_OBJECT_DENIED) {
+    if (!wk_object_class_retryable(class) && class != WK_OBJECT_DENIED) {
+        t->answers++;
+    } else if (patient || class != WK_OBJECT_TIMEOUT) {
         t->failed++;
         t->failed_class = class;
-    } else {
-        t->answers++;
     }
 }
 
@@ -159,6 +160,10 @@ static void count_requests(struct wk_store *store, const struct wk_object_reques
         wk_count(by_verb[requests[i].verb], 1);
 }
 
+static bool is_patient(uint64_t start_ns, uint64_t deadline_ns) {
+    return deadline_ns >= wk_add_u64_clamped(start_ns, WK_PROGRESS_BASE_NS / 2);
+}
+
 static void refuse_all(struct wk_object_result *results, size_t count, bool closing) {
     WK_MARK("pace.no_place");
     for (size_t i = 0; i < count && !closing; i++) {
@@ -178,11 +183,12 @@ void wk_pace_batch(struct wk_store *store, const struct wk_object_request *reque
         refuse_all(results, count, wk_store_closing(store));
         return;
     }
+    uint64_t start = wk_now_ns(store->env);
     count_requests(store, requests, count, repetition);
     store->objects->ops->batch(store->objects, requests, results, count, place.granted, deadline_ns,
                                &store->closing);
     for (size_t i = 0; i < count; i++) {
-        tally_add(&tally, results[i].class);
+        tally_add(&tally, results[i].class, is_patient(start, deadline_ns));
         count_class(store, results[i].class);
     }
     leave(store, &place, &tally, repetition);
@@ -201,7 +207,7 @@ enum wk_object_class wk_pace_list(struct wk_store *store, const char *prefix,
     wk_count(&store->counters.requests_list, 1);
     enum wk_object_class class = store->objects->ops->list(store->objects, prefix, each, ctx,
                                                            deadline_ns, &store->closing, err);
-    tally_add(&tally, class);
+    tally_add(&tally, class, true);
     count_class(store, class);
     leave(store, &place, &tally, false);
     return class;
