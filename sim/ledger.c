@@ -138,7 +138,7 @@ void sim_ledger_answered(struct sim_ledger *l, const struct wk_object_request *r
 // The limit is halved by each, and no other batch wins anything back in between.
 void sim_ledger_batch(struct sim_ledger *l, uint32_t parallel) {
     const struct sim_engine_plan *plan = l->plan;
-    uint32_t n = l->throttled_batches < 6 ? l->throttled_batches : 6;
+    uint32_t n = l->throttled_batches < 4 ? l->throttled_batches : 4;
     uint32_t most = (WK_OBJECTS_IN_FLIGHT_MAX >> n) + 2;
     if (plan != NULL && plan->threads == 1 && plan->reconcile_ms == 0 && parallel > most)
         sim_violate("requests", "after %u throttled batches the next one has %u under way",

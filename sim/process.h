@@ -17,7 +17,7 @@
 #include "heap.h"
 #include "rng.h"
 
-#define SIM_PROCESSES_MAX 200u
+#define SIM_PROCESSES_MAX 220u
 #define SIM_HOSTS_MAX     4u
 #define SIM_VARS_MAX      64u
 

@@ -68,6 +68,8 @@
 
 /* Requests on the object store in flight, per handle. */
 #define WK_OBJECTS_IN_FLIGHT_MAX 64u
+/* So many places are left by the worst throttling: one that hangs must not stop the others. */
+#define WK_OBJECTS_IN_FLIGHT_MIN 4u
 
 /* S3. A page of LIST: 1000 keys of 1024 bytes, each byte as %XX, and what stands around them. */
 #define WK_S3_PAGE_KEYS            1000u

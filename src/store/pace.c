@@ -46,7 +46,7 @@ struct place {
  * it waits for what it wants, or for a quarter of all.
  */
 static bool may_enter(const struct wk_pace *pace, const struct wk_list *me, uint32_t wanted) {
-    uint32_t quarter = pace->limit < 4 ? 1 : pace->limit / 4;
+    uint32_t quarter = pace->limit / 4;
     uint32_t need = wanted < quarter ? wanted : quarter;
     return pace->waiting.next == me &&
            (pace->in_flight + need <= pace->limit || WK_PLANTED(39)); /* plant 39 */
@@ -103,7 +103,7 @@ static void tally_add(struct tally *t, enum wk_object_class class, bool patient)
 static void adapt_limit(struct wk_pace *pace, const struct place *place, const struct tally *t) {
     if (t->throttled > 0 && place->cuts == pace->cuts && !WK_PLANTED(41)) { /* plant 41 */
         WK_MARK("pace.slows_down");
-        pace->limit = pace->limit > 1 ? pace->limit / 2 : 1;
+        pace->limit = (uint32_t)wk_max_u64(pace->limit / 2, WK_OBJECTS_IN_FLIGHT_MIN);
         pace->cuts++;
         pace->won_back = 0;
         return;
@@ -194,15 +194,18 @@ void wk_pace_batch(struct wk_store *store, const struct wk_object_request *reque
     leave(store, &place, &tally, repetition);
 }
 
+static uint32_t cuts_so_far(struct wk_pace *pace) {
+    wk_lock(pace->env, &pace->mutex);
+    uint32_t cuts = pace->cuts;
+    wk_unlock(pace->env, &pace->mutex);
+    return cuts;
+}
+
 enum wk_object_class wk_pace_list(struct wk_store *store, const char *prefix,
                                   bool (*each)(void *ctx, const struct wk_object_entry *entry),
                                   void *ctx, uint64_t deadline_ns, struct wk_error *err) {
     struct tally tally = {0};
-    struct place place = enter(store, 1, deadline_ns);
-    if (place.granted == 0) {
-        (void)wk_fail(err, WK_TIMEOUT, "no place among the requests in flight before the deadline");
-        return wk_store_closing(store) ? WK_OBJECT_CANCELLED : WK_OBJECT_TIMEOUT;
-    }
+    struct place place = {0, cuts_so_far(&store->pace)};
     wk_count(&store->counters.requests, 1);
     wk_count(&store->counters.requests_list, 1);
     enum wk_object_class class = store->objects->ops->list(store->objects, prefix, each, ctx,

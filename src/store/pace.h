@@ -5,8 +5,9 @@
  *     wanted -> a place among those in flight (first come, first served) -> batch -> counted
  *
  * In flight: at most WK_OBJECTS_IN_FLIGHT_MAX over all calls of the handle. A batch that was
- * throttled halves that, down to one; answers win it back, one place for as many answers as there
- * are places. So a store that says "slow down" gets less from the whole handle, not more.
+ * throttled halves that, down to WK_OBJECTS_IN_FLIGHT_MIN; answers win it back, one place for as
+ * many answers as there are places. So a store that says "slow down" gets less from the whole
+ * handle, not more. A LIST is one request at a time, for as long as it takes, and needs no place.
  *
  * Retries: a budget of the handle. A repetition takes one of it, and gives it back when it gets an
  * answer; ten answers to first tries give one more. So single failures are tried again as the
@@ -36,7 +37,7 @@ struct wk_pace {
     struct wk_cond cond;
     struct wk_list waiting;      /* sync: mutex. Callers without a place, in order of arrival */
     uint32_t in_flight;          /* sync: mutex */
-    uint32_t limit;              /* sync: mutex. 1 .. WK_OBJECTS_IN_FLIGHT_MAX */
+    uint32_t limit;              /* sync: mutex. IN_FLIGHT_MIN .. IN_FLIGHT_MAX */
     uint32_t cuts;               /* sync: mutex. How often the limit was halved */
     uint32_t won_back;           /* sync: mutex. Answers since the limit last changed */
     uint64_t budget_max;         /* of retries, in tenths; fixed */
@@ -58,7 +59,7 @@ void wk_pace_wake(struct wk_pace *pace);
 void wk_pace_batch(struct wk_store *store, const struct wk_object_request *requests,
                    struct wk_object_result *results, size_t count, bool repetition,
                    uint64_t deadline_ns);
-/* objects->list, in one place. */
+/* objects->list, counted. */
 enum wk_object_class wk_pace_list(struct wk_store *store, const char *prefix,
                                   bool (*each)(void *ctx, const struct wk_object_entry *entry),
                                   void *ctx, uint64_t deadline_ns, struct wk_error *err);

@@ -118,11 +118,12 @@ static void throttling_halves_what_is_in_flight(void **state) { /* STORE-16 */
         bucket_fail(&bucket, WK_OBJECT_GET, 1, WK_OBJECT_THROTTLED, false, NULL);
         assert_int_equal(get(1, 70, WK_FOREVER), WK_UNAVAILABLE);
         assert_int_equal(bucket.last_parallel, expected);
-        expected = expected > 1 ? expected / 2 : 1;
+        expected = expected > WK_OBJECTS_IN_FLIGHT_MIN ? expected / 2 : expected;
         assert_int_equal(stat_of(store, "in_flight_limit"), expected);
     }
-    assert_int_equal(get(1, 1, WK_FOREVER), WK_MISS);
-    assert_int_equal(stat_of(store, "in_flight_limit"), 2);
+    for (uint32_t i = 0; i < WK_OBJECTS_IN_FLIGHT_MIN; i++)
+        assert_int_equal(get(i, 1, WK_FOREVER), WK_MISS);
+    assert_int_equal(stat_of(store, "in_flight_limit"), WK_OBJECTS_IN_FLIGHT_MIN + 1);
     for (uint32_t i = 0; i < 2100; i++)
         assert_int_equal(get(i, 1, WK_FOREVER), WK_MISS);
     assert_int_equal(stat_of(store, "in_flight_limit"), WK_OBJECTS_IN_FLIGHT_MAX);
