@@ -156,6 +156,7 @@ void sim_disk_power_loss(struct sim_disk *disk) {
             settle_file(disk, i);
     }
     disk->used = 0;
+    disk->root->linked = true; // nobody's entry
     count_linked(disk, disk->root);
 }
 

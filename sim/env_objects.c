@@ -257,13 +257,24 @@ static uint32_t next_page(const struct listing *l, struct wk_object_entry page[L
     return found;
 }
 
+// Nobody answers; a world that heals ends it with an error.
+static enum wk_object_class list_hole(uint64_t until, struct wk_error *err) {
+    uint64_t gives_up_ns = sim_now() + GIVE_UP_NS;
+    if (sim_block("list-hole", NULL, until < gives_up_ns ? until : gives_up_ns)) {
+        (void)wk_fail(err, WK_UNAVAILABLE, "the connection was reset");
+        return WK_OBJECT_SERVER_ERROR;
+    }
+    (void)wk_fail(err, WK_TIMEOUT, "no answer before the deadline");
+    return WK_OBJECT_TIMEOUT;
+}
+
 static enum wk_object_class list_trouble(struct sim_objects *s, uint64_t until,
                                          struct wk_error *err) {
     const char *text = "500 InternalError";
     uint64_t takes = sim_bucket_latency(s->bucket, 2000);
     enum wk_object_class class = sim_bucket_refuses(s->bucket, &text);
     if (class == WK_OBJECT_OK && sim_fault(SIM_FAULT_OBJECT_BLACK_HOLE))
-        takes = GIVE_UP_NS;
+        return list_hole(until, err);
     if (sim_now() + takes > until) {
         (void)sim_block("objects", s, until);
         (void)wk_fail(err, WK_TIMEOUT, "no answer before the deadline");

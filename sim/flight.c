@@ -12,9 +12,11 @@
 #include "trace.h"
 
 static uint32_t pending; // mutations sent that have not taken effect yet
+static struct sim_flight *holes;
 static uint64_t flights_made;
 
 void sim_flights_reset(void) {
+    holes = NULL;
     pending = 0;
     flights_made = 0;
 }
@@ -221,9 +223,22 @@ struct sim_flight *sim_flight_start(struct sim_bucket *b, struct sim_process *cl
         sim_timer_arm(&f->effect, now + effect_after);
         pending += mutates(f);
     }
-    if (f->trouble != SIM_TROUBLE_HOLE)
+    if (f->trouble != SIM_TROUBLE_HOLE) {
         sim_timer_arm(&f->done, now + takes);
+    } else {
+        f->next_hole = holes;
+        holes = f;
+    }
     return f;
+}
+
+void sim_flights_heal(void) {
+    for (struct sim_flight *f = holes; f != NULL; f = f->next_hole) {
+        if (f->client != NULL)
+            sim_timer_arm(&f->done, sim_now());
+    }
+    holes = NULL;
+    sim_wake("list-hole", NULL, UINT32_MAX);
 }
 
 void sim_flight_forget(struct sim_flight *f) {

@@ -43,7 +43,8 @@ struct sim_flight {
     const struct sim_version *version; /* read or written */
     bool effective;                    /* the effect has happened */
     bool answered;
-    const void *wake; /* who waits for the answer */
+    struct sim_flight *next_hole; /* of those that nobody answers */
+    const void *wake;             /* who waits for the answer */
 };
 
 /* Copies the request and sends it; the answer comes by `wake`. */
@@ -53,6 +54,8 @@ struct sim_flight *sim_flight_start(struct sim_bucket *bucket, struct sim_proces
 void sim_flight_forget(struct sim_flight *flight);
 /* Mutations that were sent and have not taken effect yet, whoever still waits for them. */
 uint32_t sim_flights_pending(void);
+/* What nobody answers has an error now: its connection is reset. */
+void sim_flights_heal(void);
 void sim_flights_reset(void);
 
 /* Is this bucket out of order for everybody just now? OK: no. Also decides new such times. */

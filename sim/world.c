@@ -51,6 +51,7 @@ static void spawn(const char *name, void (*main)(void *arg), void *arg) {
 static void heal(void) {
     sim_faults_heal();
     sim_net_heal();
+    sim_flights_heal();
     sim_event("heal", NULL, 0, 0);
     for (uint32_t i = 0; i < sim_process_count(); i++) {
         struct sim_process *p = sim_process_at(i);
