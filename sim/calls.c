@@ -6,12 +6,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon.h"
 #include "fault.h"
 #include "pool.h"
 #include "report.h"
 #include "trace.h"
 
+#define PATIENT_MS 10000u // a client that waits so long sees each answer of a store without faults
+
 static uint64_t calls_made;
+
+static bool any_of(const enum sim_fault *reasons, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (sim_fault_count(reasons[i]) > 0)
+            return true;
+    }
+    return false;
+}
 
 uint64_t sim_calls_made(void) {
     return calls_made;
@@ -27,19 +38,25 @@ static uint64_t damage_so_far(void) {
            sim_fault_count(SIM_FAULT_DISK_TOUCHED);
 }
 
+bool sim_call_damaged(void) {
+    return damage_so_far() > 0;
+}
+
 // What rots on a disk stays so; what is damaged on the way is whole again at the next try.
 bool sim_call_excused(const struct sim_call *c) {
     bool disk = sim_the_plan->buckets[c->handle->bucket].endpoint == SIM_ENDPOINT_DIR;
     bool rotten = disk && sim_fault_count(SIM_FAULT_DISK_BIT_ROT) > 0;
+    if (c->remote) // a fetch that it joins may be that of a call that was given up long ago
+        return rotten || sim_call_damaged();
     return rotten || damage_so_far() != c->damage_before;
 }
 
 bool sim_call_foreign(const struct sim_call *c, const struct sim_key *key) {
-    return sim_key_foreign(key, c->thread->engine->plan->model);
+    return sim_key_foreign(key, c->plan->model);
 }
 
 // Clocks that jump, wakes for no reason, old listings, third parties are no reason to fail.
-bool sim_call_may_fail(void) {
+static bool store_may_fail(void) {
     static const enum sim_fault reasons[] = {
         SIM_FAULT_OBJECT_ERROR_BEFORE, SIM_FAULT_OBJECT_ERROR_AFTER, SIM_FAULT_OBJECT_LATE,
         SIM_FAULT_OBJECT_THROTTLE,     SIM_FAULT_OBJECT_CONFLICT,    SIM_FAULT_OBJECT_DENIED,
@@ -49,11 +66,34 @@ bool sim_call_may_fail(void) {
         SIM_FAULT_DISK_SLOW,           SIM_FAULT_HOST_CRASH,         SIM_FAULT_PROCESS_STOP,
         SIM_FAULT_ALLOC_KTH,           SIM_FAULT_ALLOC_RANDOM,       SIM_FAULT_THREAD_START,
     };
-    for (uint32_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        if (sim_fault_count(reasons[i]) > 0)
-            return true;
-    }
-    return false;
+    return any_of(reasons, sizeof reasons / sizeof reasons[0]);
+}
+
+bool sim_call_lingers(const struct sim_call *c) {
+    static const enum sim_fault reasons[] = {
+        SIM_FAULT_NET_RESET,    SIM_FAULT_NET_HALF_CLOSE, SIM_FAULT_NET_DELAY,
+        SIM_FAULT_NET_FLIP,     SIM_FAULT_NET_PARTITION,  SIM_FAULT_PROCESS_CRASH,
+        SIM_FAULT_PROCESS_STOP, SIM_FAULT_HOST_CRASH,     SIM_FAULT_ALLOC_KTH,
+        SIM_FAULT_ALLOC_RANDOM,
+    };
+    return c->remote && (sim_the_daemon()->program.births > 1 || sim_the_daemon()->stops > 0 ||
+                         any_of(reasons, sizeof reasons / sizeof reasons[0]));
+}
+
+// Short of the reasons that any store has: the way to the daemon, and whether it is there.
+static bool way_may_fail(const struct sim_call *c, int32_t status) {
+    static const enum sim_fault reasons[] = {
+        SIM_FAULT_NET_RESOLVE,    SIM_FAULT_NET_STALE_ADDRESS, SIM_FAULT_NET_REFUSE,
+        SIM_FAULT_NET_BLACK_HOLE, SIM_FAULT_NET_DESCRIPTORS,
+    };
+    const struct sim_daemon *d = sim_the_daemon();
+    bool impatient = c->thread->engine->plan->remote_ms < PATIENT_MS;
+    return sim_call_lingers(c) || any_of(reasons, sizeof reasons / sizeof reasons[0]) ||
+           d->failed_starts > 0 || (impatient && status == WMBT_KV_STATUS_TIMEOUT);
+}
+
+bool sim_call_may_fail(const struct sim_call *c, int32_t status) {
+    return store_may_fail() || (c->remote && way_may_fail(c, status));
 }
 
 void sim_call_blocks(struct sim_call *c, struct sim_thread *thread, const struct sim_op *op) {
@@ -61,6 +101,7 @@ void sim_call_blocks(struct sim_call *c, struct sim_thread *thread, const struct
     c->thread = thread;
     c->op = op;
     c->handle = thread->engine->handles[op->handle % thread->engine->plan->handles];
+    c->plan = c->handle == NULL ? NULL : c->handle->plan;
     const struct sim_chain *chain =
         &sim_the_universe->chains[op->chain % sim_the_universe->chain_count];
     uint32_t from = op->from < chain->length ? op->from : 0;
@@ -74,23 +115,52 @@ void sim_call_blocks(struct sim_call *c, struct sim_thread *thread, const struct
     }
 }
 
+static void choose_store(struct sim_call *c) {
+    const struct sim_handle *h = c->handle;
+    const struct sim_daemon *d = sim_the_daemon();
+    c->remote = h->via != SIM_VIA_EMBEDDED;
+    c->seen = c->remote ? d->seen : h->seen;
+    c->store = c->remote ? d->store : h->store;
+    c->opened_ns = c->remote ? d->opened_ns : h->opened_ns;
+}
+
+// A directory tells of no effects: there a late request of an older call cannot be told from bytes
+// that were never replaced.
+static void confirm_store(struct sim_call *c) {
+    const struct sim_daemon *d = sim_the_daemon();
+    if (!c->remote)
+        return;
+    bool dir = sim_the_plan->buckets[c->handle->bucket].endpoint == SIM_ENDPOINT_DIR;
+    if (c->store != d->store || (dir && sim_call_lingers(c)))
+        c->store = sim_store_number();
+}
+
+static uint64_t limit_ns(const struct sim_call *c) {
+    const struct sim_engine_plan *e = c->thread->engine->plan;
+    if (!c->remote)
+        return sim_call_limit_ns(e, c->kind, c->count, c->deadline_ms);
+    bool flips = sim_fault_count(SIM_FAULT_NET_FLIP) > 0;
+    return sim_remote_limit_ns(e->remote_ms, flips, c->kind, c->count, c->deadline_ms);
+}
+
 void sim_call_begin(struct sim_call *c, enum sim_op_kind kind, int64_t deadline_ms) {
     struct sim_fiber *self = sim_self();
     c->kind = kind;
     c->deadline_ms = deadline_ms;
     c->damage_before = damage_so_far();
     c->handle->damage_before[c->thread->index] = c->damage_before;
+    choose_store(c);
     for (uint32_t i = 0; i < SIM_THREADS_MAX; i++) {
         if (c->handle->damage_before[i] < c->damage_before)
             c->damage_before = c->handle->damage_before[i];
     }
-    c->beside_put = c->handle->putting > 0;
+    c->beside_put = c->seen->putting > 0;
     c->stopped_before = c->thread->process->stopped_ns;
     c->start_ns = sim_now();
     c->healed = sim_faults_healed() && c->op->deadline_ms < 0;
     self->doing = sim_op_name(kind);
     self->doing_since_ns = c->start_ns;
-    sim_event("call", self->doing, c->count, c->handle->store);
+    sim_event("call", self->doing, c->count, c->store);
     calls_made++;
 }
 
@@ -116,7 +186,8 @@ void sim_call_end(struct sim_call *c, int64_t rc, uint64_t digest) {
     sim_event("return", sim_op_name(c->kind), digest, (uint64_t)rc);
     uint64_t stopped = c->thread->process->stopped_ns - c->stopped_before;
     uint64_t took = c->end_ns - c->start_ns;
-    uint64_t limit = sim_call_limit_ns(c->thread->engine->plan, c->kind, c->count, c->deadline_ms);
+    uint64_t limit = limit_ns(c);
+    confirm_store(c);
     if (took > limit * c->thread->process->slow + stopped)
         sim_violate("bounded", "%s of %u blocks took %" PRIu64 " ms, its limit is %" PRIu64 " ms",
                     sim_op_name(c->kind), c->count, took / 1000000, limit / 1000000);
@@ -124,7 +195,7 @@ void sim_call_end(struct sim_call *c, int64_t rc, uint64_t digest) {
     const struct sim_key *key;
     const char *why = sim_model_broken(&key);
     sim_call_verdict(c, why, key);
-    if (rc < 0 && !sim_call_may_fail())
+    if (rc < 0 && !sim_call_may_fail(c, wmbt_kv_last_status()))
         sim_violate("available", "%s fails though nothing has failed in its world: %s",
                     sim_op_name(c->kind), wmbt_kv_last_error());
     if (rc < 0 && c->healed)
@@ -221,7 +292,8 @@ void sim_do(struct sim_thread *thread, const struct sim_op *op) {
     struct sim_call call;
     struct sim_call *c = &call;
     sim_call_blocks(c, thread, op);
-    if (c->handle == NULL)
+    bool internal = op->kind >= SIM_OP_PUT_VALUE; // clients of a daemon have none of them
+    if (c->handle == NULL || (internal && c->handle->via != SIM_VIA_EMBEDDED))
         return;
     switch ((enum sim_op_kind)op->kind) {
     case SIM_OP_TURN:

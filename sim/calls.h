@@ -19,6 +19,14 @@ struct sim_call {
     uint64_t end_ns;
     uint64_t damage_before; /* bytes damaged on the way so far */
     uint64_t stopped_before;
+    /* The store that it goes to: the handle's, or that of the daemon's process at its beginning.
+     * Once it has ended, `store` is a number of nobody when that process may not be the one that
+     * answered: nothing is promised then from call to call. */
+    const struct sim_engine_plan *plan;
+    struct sim_seen *seen;
+    uint64_t store;
+    uint64_t opened_ns;
+    bool remote;
     bool beside_put; /* a put of this handle was under way when it began */
     bool internal;   /* past the ABI: there is no last error */
     bool healed;     /* it began in the healed world, where nothing may fail */
@@ -33,8 +41,12 @@ void sim_call_end(struct sim_call *c, int64_t rc, uint64_t digest);
 bool sim_call_excused(const struct sim_call *c);
 /* May this very key be a miss to it, because those of another model write it, too? */
 bool sim_call_foreign(const struct sim_call *c, const struct sim_key *key);
-/* Has anything happened so far in this seed that may make calls fail? */
-bool sim_call_may_fail(void);
+/* Has anything happened so far in this seed that may make the call fail, with this status? */
+bool sim_call_may_fail(const struct sim_call *c, int32_t status);
+/* May a request of it, or of an earlier call, still run in the daemon, or run again? */
+bool sim_call_lingers(const struct sim_call *c);
+/* Have bytes been damaged on the way to or from the bucket in this seed? */
+bool sim_call_damaged(void);
 /* A judge's sentence: "rule: text", or NULL. Does not come back if there is one. */
 void sim_call_verdict(const struct sim_call *c, const char *why, const struct sim_key *key);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "daemon.h"
 #include "fault.h"
 #include "memory_rot.h"
 #include "pool.h"
@@ -28,6 +29,7 @@ static void keep(const struct sim_call *c, wmbt_kv_borrow_t *borrow, const uint8
     struct sim_engine *e = c->thread->engine;
     struct sim_lease *l = sim_new(sizeof *l);
     l->borrow = borrow;
+    l->remote = c->remote;
     l->bytes = bytes;
     l->sizes = sizes;
     if (count == 1) { // the arrays of a tail are our own
@@ -49,7 +51,8 @@ void sim_release_lease(struct sim_engine *engine, struct sim_lease *lease) {
     if (why != NULL)
         sim_violate("lease", "%s while %zu blocks were borrowed", why + 7, lease->count);
     sim_event("release", NULL, lease->count, lease->digest);
-    sim_memory_rot(engine, lease);
+    if (!lease->remote)
+        sim_memory_rot(engine, lease);
     wmbt_kv_release_borrow(lease->borrow);
 }
 
@@ -72,7 +75,7 @@ void sim_release_due(struct sim_thread *thread, bool all) {
 // CONS-18: what a get after a clear gives was in the bucket since then.
 static void judge_cleared(const struct sim_call *c, const struct sim_key *key,
                           struct sim_value value) {
-    const struct sim_handle *h = c->handle;
+    const struct sim_seen *h = c->seen;
     if (h->clear_ended_ns != 0 && h->clear_ended_ns < c->start_ns && key->tracked &&
         !sim_key_held(key, value, h->cleared_ns, c->end_ns))
         sim_call_verdict(c, "fresh: older than the last clear of the cache", key);
@@ -80,9 +83,8 @@ static void judge_cleared(const struct sim_call *c, const struct sim_key *key,
 
 static void judge_hit(const struct sim_call *c, uint32_t i, const uint8_t *bytes, size_t size) {
     struct sim_value value = sim_memory_unrotten(c->keys[i], (struct sim_value){bytes, size});
-    sim_call_verdict(c, sim_judge_model(c->keys[i], value, c->thread->engine->plan->model),
-                     c->keys[i]);
-    sim_call_verdict(c, sim_judge_hit(c->keys[i], value, c->handle->store, c->start_ns, c->end_ns),
+    sim_call_verdict(c, sim_judge_model(c->keys[i], value, c->plan->model), c->keys[i]);
+    sim_call_verdict(c, sim_judge_hit(c->keys[i], value, c->store, c->start_ns, c->end_ns),
                      c->keys[i]);
     judge_cleared(c, c->keys[i], value);
 }
@@ -105,7 +107,7 @@ static void judge_miss(const struct sim_call *c, uint32_t i) {
 static void begin_get(struct sim_call *c, enum sim_op_kind kind, int64_t deadline_ms) {
     sim_call_begin(c, kind, deadline_ms);
     for (uint32_t i = 0; i < c->count; i++)
-        c->handle->asking[c->keys[i]->space][c->keys[i]->block]++;
+        c->seen->asking[c->keys[i]->space][c->keys[i]->block]++;
 }
 
 // `all`: every block was found.
@@ -113,9 +115,9 @@ static void end_get(struct sim_call *c, int64_t rc, uint64_t digest, bool all) {
     sim_call_end(c, rc, digest);
     for (uint32_t i = 0; i < c->count; i++) {
         const struct sim_key *key = c->keys[i];
-        c->handle->asking[key->space][key->block]--;
+        c->seen->asking[key->space][key->block]--;
         if (!all)
-            c->handle->missed_ns[key->space][key->block] = c->end_ns;
+            c->seen->missed_ns[key->space][key->block] = c->end_ns;
     }
 }
 
@@ -123,11 +125,12 @@ static void end_get(struct sim_call *c, int64_t rc, uint64_t digest, bool all) {
 // listing that began later shows an older moment.
 static void block_gone(const struct sim_call *c, uint32_t i) {
     const struct sim_key *key = c->keys[i];
-    bool beside_put =
-        c->beside_put || c->handle->putting > 0 || c->handle->put_ended_ns >= c->start_ns;
+    bool beside_put = c->beside_put || c->seen->putting > 0 ||
+                      c->seen->put_ended_ns >= c->start_ns || c->seen->put_failed ||
+                      sim_call_lingers(c);
     if (!beside_put && sim_fault_count(SIM_FAULT_OBJECT_STALE_LIST) == 0 &&
         !sim_call_foreign(c, key))
-        c->handle->gone_ns[key->space][key->block] = c->start_ns;
+        c->seen->gone_ns[key->space][key->block] = c->start_ns;
 }
 
 void sim_do_get(struct sim_call *c) {
@@ -180,7 +183,7 @@ static void judge_result(const struct sim_call *c, uint32_t i, const wmbt_kv_blo
     bool answered = r->status == WMBT_KV_STATUS_OK || r->status == WMBT_KV_STATUS_MISS ||
                     r->status == WMBT_KV_STATUS_TOO_LARGE ||
                     (r->status == WMBT_KV_STATUS_TIMEOUT && deadline);
-    if (!answered && !sim_call_may_fail())
+    if (!answered && !sim_call_may_fail(c, r->status))
         sim_violate("available", "%s: block %u has status %d though nothing has failed",
                     sim_op_name(c->kind), i, r->status);
     judge_healed(c, i, r->status);
@@ -252,9 +255,9 @@ void sim_do_get_into(struct sim_call *c) {
     }
 }
 
-static uint64_t listing_reach_ns(const struct sim_handle *h) {
+static uint64_t listing_reach_ns(const struct sim_call *c) {
     uint64_t oldest = 31ull * 1000000000u; // how far back a stale listing may look
-    return h->opened_ns > oldest ? h->opened_ns - oldest : 0;
+    return c->opened_ns > oldest ? c->opened_ns - oldest : 0;
 }
 
 void sim_do_contains(struct sim_call *c) {
@@ -266,7 +269,7 @@ void sim_do_contains(struct sim_call *c) {
     for (uint32_t i = 0; rc >= 0 && i < c->count; i++) {
         judge_result(c, i, &results[i]);
         if (results[i].status == WMBT_KV_STATUS_OK &&
-            !sim_key_present_sometime(c->keys[i], listing_reach_ns(c->handle), c->end_ns))
+            !sim_key_present_sometime(c->keys[i], listing_reach_ns(c), c->end_ns))
             sim_call_verdict(c, "lookup: contains a block that was never there", c->keys[i]);
     }
 }
@@ -277,8 +280,12 @@ static bool may_forget(const struct sim_call *c) {
         if (sim_call_foreign(c, c->keys[i]))
             return true;
     }
+    if (c->remote) // calls that were given up go on there, and may find a damaged body later
+        return sim_call_damaged() || c->seen->put_failed || sim_call_lingers(c) ||
+               sim_the_daemon()->program.process->memory_failures > 0 ||
+               c->plan->index_nodes < SIM_SPACES_MAX * SIM_BLOCKS_MAX;
     return c->thread->process->memory_failures > 0 ||
-           c->thread->engine->plan->index_nodes < SIM_SPACES_MAX * SIM_BLOCKS_MAX;
+           c->plan->index_nodes < SIM_SPACES_MAX * SIM_BLOCKS_MAX;
 }
 
 uint32_t sim_do_lookup(struct sim_call *c) {
@@ -300,12 +307,12 @@ uint32_t sim_do_lookup(struct sim_call *c) {
     uint64_t *gone = sim_new(c->count * sizeof *gone);
     for (uint32_t i = 0; i < c->count; i++) {
         const struct sim_key *key = c->keys[i];
-        bool asking = c->handle->asking[key->space][key->block] > 0; // it may be on its way out
-        missed[i] = asking ? c->end_ns : c->handle->missed_ns[key->space][key->block];
-        gone[i] = c->handle->gone_ns[key->space][key->block];
+        bool asking = c->seen->asking[key->space][key->block] > 0; // it may be on its way out
+        missed[i] = asking ? c->end_ns : c->seen->missed_ns[key->space][key->block];
+        gone[i] = c->seen->gone_ns[key->space][key->block];
     }
-    struct sim_lookup l = {c->keys, c->count, (uint32_t)matched,           c->handle->store,
-                           missed,  gone,     listing_reach_ns(c->handle), may_forget(c)};
+    struct sim_lookup l = {c->keys, c->count, (uint32_t)matched,   c->store,
+                           missed,  gone,     listing_reach_ns(c), may_forget(c)};
     uint32_t at = 0;
     const char *why = sim_judge_lookup(&l, c->start_ns, c->end_ns, &at);
     sim_call_verdict(c, why, c->keys[at < c->count ? at : 0]);
@@ -315,15 +322,14 @@ uint32_t sim_do_lookup(struct sim_call *c) {
 // ---- tails
 
 void sim_judge_tail_answer(struct sim_call *c, struct sim_key *key, struct sim_value value) {
-    uint64_t fresh = c->thread->engine->plan->tail_fresh_ms * 1000000ull;
+    uint64_t fresh = c->plan->tail_fresh_ms * 1000000ull;
     fresh += fresh / 1000; // clocks drift
     if (value.bytes != NULL)
         value = sim_memory_unrotten(key, value);
-    sim_call_verdict(c, sim_judge_model(key, value, c->thread->engine->plan->model), key);
+    sim_call_verdict(c, sim_judge_model(key, value, c->plan->model), key);
     bool excused = sim_call_excused(c) || sim_call_foreign(c, key);
     sim_call_verdict(
-        c, sim_judge_tail(key, value, c->handle->store, fresh, excused, c->start_ns, c->end_ns),
-        key);
+        c, sim_judge_tail(key, value, c->store, fresh, excused, c->start_ns, c->end_ns), key);
     if (value.bytes != NULL)
         judge_cleared(c, key, value);
 }

@@ -60,8 +60,8 @@ void sim_do_put_value(struct sim_call *c) {
     struct wk_error err;
     wk_error_clear(&err);
     begin(c, SIM_OP_PUT_VALUE);
-    writes[0] = sim_model_begin(key, value, c->handle->store);
-    writes[0]->model = c->thread->engine->plan->model;
+    writes[0] = sim_model_begin(key, value, c->store);
+    writes[0]->model = c->plan->model;
     sim_begin_writes(c, writes, 1);
     struct wk_backend *b = backend_of(c);
     enum wk_status status =
@@ -105,7 +105,7 @@ void sim_do_exists(struct sim_call *c) {
     struct wk_backend *b = backend_of(c);
     enum wk_status status = b->ops->exists(b, space_of(c), spell(c, head), WK_FOREVER, NULL);
     sim_call_end(c, rc_of(status), 0);
-    uint64_t fresh = c->thread->engine->plan->tail_fresh_ms * 1001000ull;
+    uint64_t fresh = c->plan->tail_fresh_ms * 1001000ull;
     uint64_t since = c->start_ns > fresh ? c->start_ns - fresh : 0;
     bool excused = sim_call_excused(c) || sim_call_foreign(c, key);
     if (status == WK_MISS)
@@ -180,8 +180,8 @@ void sim_do_list(struct sim_call *c) {
 // A put beside it may cache what it has stored before. As gets see it, it is like a put: absences
 // that they learn beside it are not believed.
 void sim_do_clear(struct sim_call *c) {
-    struct sim_handle *h = c->handle;
     begin(c, SIM_OP_CLEAR);
+    struct sim_seen *h = c->seen;
     bool alone = h->putting == 0;
     uint64_t puts = h->puts_begun;
     h->putting++;
@@ -205,13 +205,13 @@ void sim_do_restore(struct sim_call *c) {
     c->count = sim_the_universe->block_count; // the time it may take
     begin(c, SIM_OP_RESTORE);
     for (uint32_t i = 0; i < c->count; i++)
-        c->handle->asking[c->op->space][i]++;
+        c->seen->asking[c->op->space][i]++;
     struct wk_backend *b = backend_of(c);
     enum wk_status status = b->ops->restore(b, space_of(c), WK_FOREVER, &count, NULL);
     sim_call_end(c, status == WK_OK ? 0 : -1, count);
     for (uint32_t i = 0; i < c->count; i++) {
-        c->handle->asking[c->op->space][i]--;
-        c->handle->missed_ns[c->op->space][i] = c->end_ns;
+        c->seen->asking[c->op->space][i]--;
+        c->seen->missed_ns[c->op->space][i] = c->end_ns;
     }
     for (uint32_t i = 0; i < c->count; i++)
         could += sim_key_present_sometime(sim_model_key(c->handle->bucket, c->op->space, i, false),

@@ -9,21 +9,32 @@
 #include "report.h"
 #include "trace.h"
 
+// A put through a daemon is the daemon's once it is acknowledged. Until then it is nobody's: it may
+// run twice, or long after its call.
+static uint64_t writer_of(const struct sim_call *c) {
+    return c->remote ? sim_store_number() : c->store;
+}
+
 void sim_begin_writes(struct sim_call *c, struct sim_write **writes, uint32_t count) {
     struct sim_engine *e = c->thread->engine;
     e->under_way[c->thread->index] = writes;
     e->under_way_count[c->thread->index] = count;
-    c->handle->putting++;
-    c->handle->puts_begun++;
+    c->seen->putting++;
+    c->seen->puts_begun++;
 }
 
 void sim_end_writes(struct sim_call *c, bool done) {
     struct sim_engine *e = c->thread->engine;
-    for (uint32_t i = 0; i < e->under_way_count[c->thread->index]; i++)
-        sim_model_end(e->under_way[c->thread->index][i], done);
+    for (uint32_t i = 0; i < e->under_way_count[c->thread->index]; i++) {
+        struct sim_write *w = e->under_way[c->thread->index][i];
+        if (done)
+            w->store = c->store;
+        sim_model_end(w, done);
+    }
     e->under_way_count[c->thread->index] = 0;
-    c->handle->putting--;
-    c->handle->put_ended_ns = sim_now();
+    c->seen->putting--;
+    c->seen->put_ended_ns = sim_now();
+    c->seen->put_failed = c->seen->put_failed || (c->remote && !done);
 }
 
 void sim_writes_orphaned(struct sim_engine *e) {
@@ -49,13 +60,14 @@ void sim_do_put(struct sim_call *c, uint32_t version) {
     struct sim_value *values = sim_new(c->count * sizeof *values);
     int64_t sum = 0;
     sim_call_begin(c, SIM_OP_PUT, -1);
+    uint64_t writer = writer_of(c);
     for (uint32_t i = 0; i < c->count; i++) {
         values[i] = sim_block_value(sim_the_universe, c->op->space, c->keys[i]->block, version);
         payloads[i] = sim_copy(values[i].bytes, values[i].size);
         sizes[i] = values[i].size;
         sum += (int64_t)values[i].size;
-        writes[i] = sim_model_begin(c->keys[i], values[i], c->handle->store);
-        writes[i]->model = c->thread->engine->plan->model;
+        writes[i] = sim_model_begin(c->keys[i], values[i], writer);
+        writes[i]->model = c->plan->model;
     }
     sim_begin_writes(c, writes, c->count);
     int64_t rc = wmbt_kv_put_kv_blocks(c->handle->handle, sim_the_universe->spaces[c->op->space],
@@ -84,8 +96,8 @@ void sim_do_put_tail(struct sim_call *c, uint32_t version) {
     struct sim_write **writes = sim_new(sizeof(struct sim_write *));
     char text[64] = "";
     sim_call_begin(c, SIM_OP_PUT_TAIL, -1);
-    writes[0] = sim_model_begin(key, value, c->handle->store);
-    writes[0]->model = c->thread->engine->plan->model;
+    writes[0] = sim_model_begin(key, value, writer_of(c));
+    writes[0]->model = c->plan->model;
     sim_begin_writes(c, writes, 1);
     int32_t rc = wmbt_kv_put_raw_tail(c->handle->handle, sim_the_universe->spaces[c->op->space],
                                       c->hex[c->count - 1], payload, size, text, sizeof text);

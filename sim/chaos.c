@@ -38,7 +38,8 @@ static struct sim_process *victim(enum sim_fault fault) {
 
 static void maybe_crash(void) {
     if (!sim_fault_enabled(SIM_FAULT_PROCESS_CRASH) ||
-        sim_process_count() + 16 > SIM_PROCESSES_MAX || !sim_fault(SIM_FAULT_PROCESS_CRASH))
+        sim_process_count() + SIM_PROCESSES_SPARE > SIM_PROCESSES_MAX ||
+        !sim_fault(SIM_FAULT_PROCESS_CRASH))
         return;
     struct sim_process *p = victim(SIM_FAULT_PROCESS_CRASH);
     struct sim_rng *r = sim_fault_rng(SIM_FAULT_PROCESS_CRASH);
@@ -52,7 +53,8 @@ static void maybe_crash(void) {
 }
 
 static void maybe_power_loss(void) {
-    if (!sim_fault_enabled(SIM_FAULT_HOST_CRASH) || sim_process_count() + 16 > SIM_PROCESSES_MAX ||
+    if (!sim_fault_enabled(SIM_FAULT_HOST_CRASH) ||
+        sim_process_count() + SIM_PROCESSES_SPARE > SIM_PROCESSES_MAX ||
         !sim_fault(SIM_FAULT_HOST_CRASH))
         return;
     uint64_t at = sim_rng_below(sim_fault_rng(SIM_FAULT_HOST_CRASH), sim_host_count());

@@ -95,10 +95,12 @@ static void run_session(struct sim_engine *e) {
 
 static void open_handles(struct sim_engine *e) {
     for (uint32_t i = 0; i < e->plan->handles; i++) {
-        for (int tries = 0; tries < 20 && e->handles[i] == NULL; tries++) {
+        bool remote = e->plan->via[i] != SIM_VIA_EMBEDDED;
+        uint32_t most = remote ? 60 : 20; // a daemon may be on its way up
+        for (uint32_t tries = 0; tries < most && e->handles[i] == NULL; tries++) {
             e->handles[i] = sim_open_handle(e, i);
             if (e->handles[i] == NULL)
-                sim_sleep(5000000);
+                sim_sleep(remote ? 100000000 : 5000000);
         }
     }
 }

@@ -17,12 +17,9 @@
 #include "program.h"
 #include "sched.h"
 
-struct sim_handle {
-    wmbt_kv_handle_t *handle;
-    uint64_t store; /* number of the open; never reused */
-    uint32_t bucket;
-    uint64_t opened_ns;
-    /* What its gets did to the index; see struct sim_lookup. */
+/* What the calls into one store did to its index, as far as they were seen; see struct sim_lookup.
+ */
+struct sim_seen {
     uint64_t missed_ns[SIM_SPACES_MAX][SIM_BLOCKS_MAX];
     uint64_t gone_ns[SIM_SPACES_MAX][SIM_BLOCKS_MAX];
     uint8_t asking[SIM_SPACES_MAX][SIM_BLOCKS_MAX]; /* gets of this block under way */
@@ -31,6 +28,17 @@ struct sim_handle {
     uint64_t put_ended_ns; /* the last one */
     uint64_t cleared_ns;   /* when its last clear began that no put ran beside; and when it ended */
     uint64_t clear_ended_ns;
+    bool put_failed; /* one through a daemon: it may still run there */
+};
+
+struct sim_handle {
+    wmbt_kv_handle_t *handle;
+    enum sim_via via;
+    uint32_t bucket;
+    uint64_t opened_ns;
+    const struct sim_engine_plan *plan; /* the settings of its store */
+    uint64_t store;                     /* number of the open, never used again; 0: a daemon's */
+    struct sim_seen *seen;              /* NULL: a daemon's */
     /* Per thread with a call under way: what was damaged before it. A call may join the fetch of
      * another one, so damage counts from the oldest. UINT64_MAX: none under way. */
     uint64_t damage_before[SIM_THREADS_MAX];
@@ -39,6 +47,7 @@ struct sim_handle {
 /* A borrow that a thread still holds, and what its bytes were. */
 struct sim_lease {
     struct sim_lease *next;
+    bool remote; /* bytes of a reply, not of a cache */
     wmbt_kv_borrow_t *borrow;
     const uint8_t *const *bytes;
     const size_t *sizes;
@@ -98,6 +107,12 @@ void sim_calls_reset(void);
 struct sim_handle *sim_open_handle(struct sim_engine *engine, uint32_t which);
 void sim_free_handle(struct sim_handle *handle);
 void sim_open_reset(void);
+struct sim_seen *sim_seen_create(void);
+/* Numbers for stores: of each open of an embedded one, of each process of a daemon. */
+uint64_t sim_store_number(void);
+/* The variables of a store on the bucket of the plan's first or second handle. */
+void sim_store_vars(struct sim_process *process, const struct sim_engine_plan *plan,
+                    uint32_t which);
 
 /* ---- verify.c: a healed world answers rightly ---- */
 void sim_verify(struct sim_thread *thread);

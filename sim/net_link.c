@@ -23,12 +23,14 @@ struct link {
 
 static struct link links[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
 static uint64_t dark_until_ns[SIM_HOSTS_MAX];
+static uint64_t rest_until_ns; // no partition begins before
 static uint64_t world_seed;
 static struct sim_rng rng;
 
 void sim_links_reset(uint64_t seed) {
     memset(links, 0, sizeof links);
     memset(dark_until_ns, 0, sizeof dark_until_ns);
+    rest_until_ns = 0;
     world_seed = seed;
     sim_rng_seed(&rng, seed, "net");
 }
@@ -102,12 +104,14 @@ void sim_net_darken(struct sim_host *host, uint64_t for_ns) {
 }
 
 void sim_net_chaos(void) {
-    if (!sim_conns_used() || sim_host_count() < 2 || !sim_fault(SIM_FAULT_NET_PARTITION))
+    if (!sim_conns_used() || sim_host_count() < 2 || sim_now() < rest_until_ns ||
+        !sim_fault(SIM_FAULT_NET_PARTITION))
         return;
     struct sim_rng *r = sim_fault_rng(SIM_FAULT_NET_PARTITION);
     uint32_t a = (uint32_t)sim_rng_below(r, sim_host_count());
     uint32_t b = (a + 1 + (uint32_t)sim_rng_below(r, sim_host_count() - 1)) % sim_host_count();
     uint64_t for_ns = sim_rng_log(r, 10000000, 100000000000ull);
+    rest_until_ns = sim_now() + 2 * for_ns; // cut for good, nothing would ever get done
     sim_net_cut(sim_host_at(a), sim_host_at(b), for_ns);
     if (!sim_rng_chance(r, 300000)) // else one way only
         sim_net_cut(sim_host_at(b), sim_host_at(a), for_ns);

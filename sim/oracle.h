@@ -70,4 +70,9 @@ const char *sim_judge_quota(uint64_t arena_bytes, uint64_t overflow_bytes, uint6
 uint64_t sim_call_limit_ns(const struct sim_engine_plan *engine, enum sim_op_kind kind,
                            uint32_t blocks, int64_t deadline_ms);
 
+/* The same for a call through a daemon whose client waits `patience_ms` for progress: two tries of
+ * each request. `flips`: a header may have announced the largest body there is. */
+uint64_t sim_remote_limit_ns(uint32_t patience_ms, bool flips, enum sim_op_kind kind,
+                             uint32_t blocks, int64_t deadline_ms);
+
 #endif

@@ -94,3 +94,28 @@ uint64_t sim_call_limit_ns(const struct sim_engine_plan *e, enum sim_op_kind kin
         return patience * (blocks + 2);
     }
 }
+
+// Connect, send, the head of the reply (batches and tails: with the time of 64 MiB), its body.
+static uint64_t remote_try_ns(uint32_t patience_ms, bool flips) {
+    uint64_t body = 32 * S + (flips ? 256 * S : 0);
+    return 10 * S + 2 * (patience_ms * MS + 2 * S) + 65 * S + body;
+}
+
+uint64_t sim_remote_limit_ns(uint32_t patience_ms, bool flips, enum sim_op_kind kind,
+                             uint32_t blocks, int64_t deadline_ms) {
+    uint64_t request = 2 * remote_try_ns(patience_ms, flips);
+    switch (kind) {
+    case SIM_OP_STATS:
+    case SIM_OP_RELEASE:
+    case SIM_OP_FLUSH: // what a daemon acknowledged is stored
+        return 1 * S;
+    case SIM_OP_GET_PARTIAL: // halves what misses
+    case SIM_OP_GET_INTO:
+    case SIM_OP_CONTAINS:
+        if (deadline_ms >= 0)
+            return (uint64_t)deadline_ms * MS + 2 * S;
+        return request * (2ull * blocks + 1);
+    default:
+        return request + 1 * S;
+    }
+}

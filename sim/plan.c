@@ -112,6 +112,61 @@ static void draw_requests(struct sim_plan *plan) {
     }
 }
 
+// ---- a daemon
+
+// Directories are seen on one host, and a host program's own store in its process only.
+static bool find_bucket(const struct sim_plan *plan, struct sim_rng *rng, uint32_t *out) {
+    uint32_t first = (uint32_t)sim_rng_below(rng, plan->bucket_count);
+    for (uint32_t i = 0; i < plan->bucket_count; i++) {
+        *out = (first + i) % plan->bucket_count;
+        if (plan->buckets[*out].endpoint != SIM_ENDPOINT_CALLBACKS)
+            return true;
+    }
+    return false;
+}
+
+// The first engine reaches it at least by its first handle.
+static void draw_clients(struct sim_plan *plan, struct sim_rng *rng, uint32_t bucket) {
+    for (uint32_t i = 0; i < plan->engine_count; i++) {
+        struct sim_engine_plan *e = &plan->engines[i];
+        e->remote_ms = (uint32_t)sim_rng_log(rng, 500, 30000);
+        for (uint32_t h = 0; h < e->handles; h++) {
+            bool remote = sim_rng_chance(rng, 500000);
+            uint32_t via = (uint32_t)sim_rng_between(rng, SIM_VIA_TCP, SIM_VIA_HTTP);
+            if (!remote && i + h > 0)
+                continue;
+            e->via[h] = via;
+            e->bucket[h] = bucket;
+        }
+    }
+}
+
+// 40 % of the worlds, most of the daemons on a host of their own.
+static void draw_daemon(struct sim_plan *plan) {
+    struct sim_daemon_plan *d = &plan->daemon;
+    struct sim_rng rng;
+    uint32_t bucket;
+    sim_rng_seed(&rng, plan->seed, "daemon");
+    if (!sim_rng_chance(&rng, 400000) || !find_bucket(plan, &rng, &bucket))
+        return;
+    d->count = 1;
+    draw_engine(&d->store, &rng, plan->hosts, plan->bucket_count);
+    d->store.bucket[0] = bucket;
+    for (uint32_t i = 0; i < plan->engine_count; i++) {
+        if (plan->engines[i].model > 0)
+            d->store.model = (uint32_t)sim_rng_below(&rng, SIM_MODELS_MAX + 1);
+    }
+    d->store.retry_budget = (uint32_t)sim_rng_log(&rng, 4, 256);
+    bool away = sim_rng_chance(&rng, 700000);
+    if (away && plan->buckets[bucket].endpoint == SIM_ENDPOINT_BUCKET)
+        d->store.host = plan->hosts++;
+    bool tokens = sim_rng_chance(&rng, 300000);
+    d->tokens = tokens && plan->faults.ppm[SIM_FAULT_DISK_BIT_ROT] == 0;
+    d->drain_s = (uint32_t)sim_rng_between(&rng, 1, 30);
+    d->restart_ms = sim_rng_chance(&rng, 300000) ? (uint32_t)sim_rng_log(&rng, 200, 20000) : 0;
+    draw_clients(plan, &rng, bucket);
+}
+
 // ---- operations
 
 struct mix {
@@ -195,6 +250,7 @@ void sim_plan_draw(struct sim_plan *plan, uint64_t seed) {
         draw_engine(&plan->engines[i], &rng, plan->hosts, plan->bucket_count);
     draw_models(plan);
     draw_requests(plan);
+    draw_daemon(plan);
     plan->chaos_ms = (uint32_t)sim_rng_log(&rng, 5, 500);
     if (plan->faults.ppm[SIM_FAULT_ALLOC_KTH] > 0)
         plan->fail_after_allocations = (uint32_t)sim_rng_log(&rng, 1, 3000);

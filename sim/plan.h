@@ -60,6 +60,9 @@ struct sim_op {
     uint32_t hold;       /* gets: keep the borrow for so many operations of the thread */
 };
 
+/* How a handle reaches its store. */
+enum sim_via { SIM_VIA_EMBEDDED, SIM_VIA_TCP, SIM_VIA_HTTP, SIM_VIA_COUNT };
+
 enum sim_endpoint { SIM_ENDPOINT_BUCKET, SIM_ENDPOINT_CALLBACKS, SIM_ENDPOINT_DIR };
 
 struct sim_bucket_plan {
@@ -94,6 +97,17 @@ struct sim_engine_plan {
     uint32_t model; /* stated with each block; 0: nothing is */
     uint32_t reconcile_ms;
     uint32_t retry_budget;
+    uint32_t via[2];    /* enum sim_via, of each handle; not EMBEDDED: the bucket is the daemon's */
+    uint32_t remote_ms; /* how long its remote calls wait for progress */
+};
+
+/* A daemon over one of the buckets. */
+struct sim_daemon_plan {
+    uint32_t count; /* 0 or 1 */
+    uint32_t tokens;
+    uint32_t drain_s;
+    uint32_t restart_ms;          /* mean time between orderly restarts; 0: none */
+    struct sim_engine_plan store; /* its host, its bucket[0] and what concerns a store */
 };
 
 struct sim_plan {
@@ -105,6 +119,7 @@ struct sim_plan {
     struct sim_bucket_plan buckets[SIM_BUCKETS_MAX];
     uint32_t engine_count;
     struct sim_engine_plan engines[SIM_ENGINES_MAX];
+    struct sim_daemon_plan daemon;
     uint32_t chaos_ms;               /* mean time between the ticks of the world's mischief */
     uint32_t fail_after_allocations; /* memory.kth_allocation: where, in some process; 0 nowhere */
     uint32_t op_count;

@@ -17,9 +17,10 @@
 #include "heap.h"
 #include "rng.h"
 
-#define SIM_PROCESSES_MAX 220u
-#define SIM_HOSTS_MAX     4u
-#define SIM_VARS_MAX      64u
+#define SIM_PROCESSES_MAX   228u
+#define SIM_PROCESSES_SPARE 28u /* for those that do not come after a crash */
+#define SIM_HOSTS_MAX       4u
+#define SIM_VARS_MAX        64u
 
 struct sim_disk;
 struct sim_program;

@@ -11,16 +11,25 @@
 
 // ---- writing
 
-static void write_engine(const struct sim_engine_plan *e, FILE *to) {
+static void write_engine(const char *what, const struct sim_engine_plan *e, FILE *to) {
     fprintf(to,
-            "engine host=%u sessions=%u threads=%u handles=%u bucket=%u,%u exits=%u frees=%u "
+            "%s host=%u sessions=%u threads=%u handles=%u bucket=%u,%u exits=%u frees=%u "
             "config=%u ram=%" PRIu64 " level=%u parallel=%u retries=%u backoff=%u fresh=%u "
-            "probe=%u ttl=%u scrub=%u nodes=%u log=%u space=%u model=%u reconcile=%u budget=%u\n",
-            e->host, e->sessions, e->threads, e->handles, e->bucket[0], e->bucket[1], e->exits,
-            e->frees_first, e->by_config, e->ram_bytes, e->level, e->parallel, e->retries,
+            "probe=%u ttl=%u scrub=%u nodes=%u log=%u space=%u model=%u reconcile=%u budget=%u "
+            "via=%u,%u "
+            "remote=%u\n",
+            what, e->host, e->sessions, e->threads, e->handles, e->bucket[0], e->bucket[1],
+            e->exits, e->frees_first, e->by_config, e->ram_bytes, e->level, e->parallel, e->retries,
             e->backoff_ms, e->tail_fresh_ms, e->probe_ms, e->probe_ttl_ms, e->scrub_ms,
             e->index_nodes, e->log_level, e->first_space, e->model, e->reconcile_ms,
-            e->retry_budget);
+            e->retry_budget, e->via[0], e->via[1], e->remote_ms);
+}
+
+static void write_daemon(const struct sim_daemon_plan *d, FILE *to) {
+    if (d->count == 0)
+        return;
+    fprintf(to, "daemon tokens=%u drain=%u restart=%u\n", d->tokens, d->drain_s, d->restart_ms);
+    write_engine("daemon-store", &d->store, to);
 }
 
 void sim_plan_write(const struct sim_plan *p, FILE *to) {
@@ -40,7 +49,8 @@ void sim_plan_write(const struct sim_plan *p, FILE *to) {
                 (unsigned)p->buckets[i].endpoint, p->buckets[i].caps, p->buckets[i].content_etags,
                 p->buckets[i].latency_ns, p->buckets[i].byte_ps);
     for (uint32_t i = 0; i < p->engine_count; i++)
-        write_engine(&p->engines[i], to);
+        write_engine("engine", &p->engines[i], to);
+    write_daemon(&p->daemon, to);
     for (uint32_t i = 0; i < p->op_count; i++) {
         const struct sim_op *o = &p->ops[i];
         fprintf(to,
@@ -92,23 +102,35 @@ static bool read_bucket(struct sim_plan *p, const char *line) {
     return endpoint <= SIM_ENDPOINT_DIR;
 }
 
-static bool read_engine(struct sim_plan *p, const char *line) {
-    struct sim_engine_plan *e = &p->engines[p->engine_count];
+static bool read_settings(struct sim_engine_plan *e, const char *line) {
     e->retry_budget = 256;
-    if (p->engine_count == SIM_ENGINES_MAX ||
-        sscanf(line,
-               "engine host=%u sessions=%u threads=%u handles=%u bucket=%u,%u exits=%u frees=%u "
+    if (sscanf(line,
+               "%*s host=%u sessions=%u threads=%u handles=%u bucket=%u,%u exits=%u frees=%u "
                "config=%u ram=%" SCNu64 " level=%u parallel=%u retries=%u backoff=%u fresh=%u "
-               "probe=%u ttl=%u scrub=%u nodes=%u log=%u space=%u model=%u reconcile=%u budget=%u",
+               "probe=%u ttl=%u scrub=%u nodes=%u log=%u space=%u model=%u reconcile=%u budget=%u "
+               "via=%u,%u remote=%u",
                &e->host, &e->sessions, &e->threads, &e->handles, &e->bucket[0], &e->bucket[1],
                &e->exits, &e->frees_first, &e->by_config, &e->ram_bytes, &e->level, &e->parallel,
                &e->retries, &e->backoff_ms, &e->tail_fresh_ms, &e->probe_ms, &e->probe_ttl_ms,
                &e->scrub_ms, &e->index_nodes, &e->log_level, &e->first_space, &e->model,
-               &e->reconcile_ms, &e->retry_budget) < 21)
-        return false; // the last three came later and may be missing
-    p->engine_count++;
+               &e->reconcile_ms, &e->retry_budget, &e->via[0], &e->via[1], &e->remote_ms) < 21)
+        return false; // the last ones came later and may be missing
     return e->sessions <= SIM_SESSIONS_MAX && e->threads <= SIM_THREADS_MAX && e->handles <= 2 &&
-           e->model <= SIM_MODELS_MAX;
+           e->model <= SIM_MODELS_MAX && e->via[0] < SIM_VIA_COUNT && e->via[1] < SIM_VIA_COUNT;
+}
+
+static bool read_engine(struct sim_plan *p, const char *line) {
+    if (p->engine_count == SIM_ENGINES_MAX || !read_settings(&p->engines[p->engine_count], line))
+        return false;
+    p->engine_count++;
+    return true;
+}
+
+static bool read_daemon(struct sim_plan *p, const char *line) {
+    struct sim_daemon_plan *d = &p->daemon;
+    d->count = 1;
+    return sscanf(line, "daemon tokens=%u drain=%u restart=%u", &d->tokens, &d->drain_s,
+                  &d->restart_ms) == 3;
 }
 
 static bool read_op(struct sim_plan *p, const char *line) {
@@ -143,6 +165,10 @@ static bool read_line(struct sim_plan *p, const char *line) {
         return read_op(p, line);
     if (strncmp(line, "fault ", 6) == 0)
         return read_fault(p, line);
+    if (strncmp(line, "daemon ", 7) == 0)
+        return read_daemon(p, line);
+    if (strncmp(line, "daemon-store ", 13) == 0)
+        return read_settings(&p->daemon.store, line);
     if (strncmp(line, "engine ", 7) == 0)
         return read_engine(p, line);
     if (strncmp(line, "bucket ", 7) == 0)
@@ -158,8 +184,22 @@ static bool read_line(struct sim_plan *p, const char *line) {
     return line[0] == '#' || line[0] == '\n';
 }
 
+// Whoever goes through a daemon shares its bucket.
+static bool daemon_fits(const struct sim_plan *p) {
+    const struct sim_engine_plan *d = &p->daemon.store;
+    bool fits =
+        p->daemon.count == 0 || (d->host < p->hosts && d->bucket[0] < p->bucket_count &&
+                                 p->buckets[d->bucket[0]].endpoint != SIM_ENDPOINT_CALLBACKS);
+    for (uint32_t i = 0; i < 2 * p->engine_count; i++) {
+        const struct sim_engine_plan *e = &p->engines[i / 2];
+        fits = fits && (e->via[i % 2] == SIM_VIA_EMBEDDED ||
+                        (p->daemon.count > 0 && e->bucket[i % 2] == d->bucket[0]));
+    }
+    return fits;
+}
+
 static bool fits_together(const struct sim_plan *p) {
-    bool fits = p->engine_count > 0 && p->bucket_count > 0 && p->hosts > 0 &&
+    bool fits = daemon_fits(p) && p->engine_count > 0 && p->bucket_count > 0 && p->hosts > 0 &&
                 p->schedule.change_steps > 0 && p->chaos_ms > 0;
     for (uint32_t i = 0; i < p->engine_count; i++)
         fits = fits && p->engines[i].host < p->hosts && p->engines[i].handles > 0 &&

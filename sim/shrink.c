@@ -84,9 +84,18 @@ static bool shrink_engines(void) {
         candidate.engines[i].parallel = 1;
         any = accept() || any;
         candidate = best;
+        candidate.engines[i].via[0] = candidate.engines[i].via[1] = SIM_VIA_EMBEDDED;
+        any = accept() || any;
+        candidate = best;
         candidate.engines[i].scrub_ms = 0;
         any = accept() || any;
     }
+    candidate = best;
+    candidate.daemon.tokens = 0;
+    any = accept() || any;
+    candidate = best;
+    candidate.daemon.restart_ms = 0;
+    any = accept() || any;
     if (best.engine_count > 1) {
         candidate = best;
         candidate.engine_count--;

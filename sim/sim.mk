@@ -7,7 +7,7 @@
 #   make sim-variants   the same hashes from other compilers, options and processor paths
 
 # With the texts of the system's errors: simulated ones read the same.
-SIM_CORE_SRC := $(CORE_SRC) $(wildcard src/env/*.c src/env/dir/*.c src/env/callbacks/*.c) \
+SIM_CORE_SRC := $(CORE_SRC) $(DAEMON_SRC) $(wildcard src/env/*.c src/env/dir/*.c src/env/callbacks/*.c) \
                 src/env/posix/posix_errno.c
 SIM_OWN_SRC := $(filter-out sim/main.c,$(wildcard sim/*.c))
 SIM_CORE_OBJ := $(SIM_CORE_SRC:%.c=$(B)/sim/obj/%.o)
@@ -16,7 +16,7 @@ SIM_MAIN_OBJ := $(B)/sim/obj/sim/main.o
 SIM_COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 SIM_PLANT ?=
 SIM_CPPFLAGS := $(CPPFLAGS) -DWK_SIM $(if $(SIM_PLANT),-DWK_PLANT=$(SIM_PLANT)) -I$(B)/sim
-SIM_LIBS := -lzstd -lxxhash $(filter-out -lzstd -lxxhash -lpthread -lcurl -lexpat -linih -lssl -lcrypto,$(LIBS))
+SIM_LIBS := -lzstd -lxxhash $(filter-out -lzstd -lxxhash -lpthread -lcurl -lexpat -lssl -lcrypto,$(LIBS))
 
 .PHONY: sim
 all: $(B)/wombatkv-sim

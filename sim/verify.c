@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "calls.h"
+#include "daemon.h"
 #include "fault.h"
 #include "flight.h"
 #include "pool.h"
@@ -19,12 +20,21 @@
 #define LISTING_LIMIT (600000 * MS) // one may hang in requests from before
 #define PATIENCE_MAX  4u            // rests that one handle is given
 
+// Through a daemon each miss is a request: a part stands for all.
+#define REMOTE_BLOCKS 48u
+#define REMOTE_CHAINS 8u
+#define REMOTE_TRIES  20u // to reach a daemon that is there
+#define REMOTE_REST   (1500 * MS)
+
 // Asks in groups for every block of the namespace: present means OK, absent means a miss (the
 // judges of sim_do_get_partial see to the misses).
 static void verify_blocks(struct sim_thread *t, struct sim_handle *h, uint32_t handle,
                           uint32_t space) {
     const struct sim_universe *u = sim_the_universe;
-    for (uint32_t from = 0; from < u->block_count; from += GROUP) {
+    uint32_t end = u->block_count;
+    if (h->via != SIM_VIA_EMBEDDED && end > REMOTE_BLOCKS)
+        end = REMOTE_BLOCKS;
+    for (uint32_t from = 0; from < end; from += GROUP) {
         struct sim_op op = {.kind = SIM_OP_GET_PARTIAL,
                             .handle = (uint8_t)handle,
                             .space = (uint8_t)space,
@@ -32,7 +42,7 @@ static void verify_blocks(struct sim_thread *t, struct sim_handle *h, uint32_t h
                             .deadline_ms = -1};
         struct sim_call c;
         sim_call_blocks(&c, t, &op);
-        c.count = u->block_count - from < GROUP ? u->block_count - from : GROUP;
+        c.count = end - from < GROUP ? end - from : GROUP;
         c.hex = sim_new(c.count * sizeof *c.hex);
         c.keys = sim_new(c.count * sizeof *c.keys);
         for (uint32_t i = 0; i < c.count; i++) {
@@ -60,6 +70,8 @@ static bool probes_surely(const struct sim_thread *t, const struct sim_handle *h
         if (plan->engines[i].scrub_ms == 1)
             return false;
     }
+    if (h->via != SIM_VIA_EMBEDDED || (plan->daemon.count > 0 && plan->daemon.store.scrub_ms == 1))
+        return false;
     return b->endpoint == SIM_ENDPOINT_BUCKET && (b->caps & WK_OBJECTS_HEAD) != 0 &&
            b->latency_ns * 3 < e->probe_ms * MS && t->process->memory_failures == 0 &&
            e->index_nodes >= SIM_SPACES_MAX * SIM_BLOCKS_MAX;
@@ -117,9 +129,9 @@ static bool lists_surely(const struct sim_thread *t, const struct sim_handle *h)
     const uint32_t need = WK_OBJECTS_LIST | WK_OBJECTS_HEAD;
     const struct sim_bucket_plan *b = &sim_the_plan->buckets[h->bucket];
     const struct sim_engine_plan *e = t->engine->plan;
-    return e->reconcile_ms > 0 && e->scrub_ms != 1 && b->endpoint == SIM_ENDPOINT_BUCKET &&
-           (b->caps & need) == need && t->process->memory_failures == 0 &&
-           sim_fault_count(SIM_FAULT_THREAD_START) == 0 &&
+    return h->via == SIM_VIA_EMBEDDED && e->reconcile_ms > 0 && e->scrub_ms != 1 &&
+           b->endpoint == SIM_ENDPOINT_BUCKET && (b->caps & need) == need &&
+           t->process->memory_failures == 0 && sim_fault_count(SIM_FAULT_THREAD_START) == 0 &&
            e->index_nodes >= SIM_SPACES_MAX * SIM_BLOCKS_MAX;
 }
 
@@ -188,8 +200,11 @@ static void verify_lookup(struct sim_thread *t, uint32_t handle, uint32_t space,
     sim_do_get(&c);
     sim_release_due(t, true);
     matched = lookup_chain(t, &op);
-    bool forgets = t->process->memory_failures > 0 ||
-                   t->engine->plan->index_nodes < SIM_SPACES_MAX * SIM_BLOCKS_MAX;
+    const struct sim_handle *h = t->engine->handles[handle];
+    const struct sim_process *store =
+        h->via == SIM_VIA_EMBEDDED ? t->process : sim_the_daemon()->program.process;
+    bool forgets =
+        store->memory_failures > 0 || h->plan->index_nodes < SIM_SPACES_MAX * SIM_BLOCKS_MAX;
     if (matched < present && !forgets)
         sim_violate("converges", "lookup counts %u blocks of chain %u, %u are there", matched,
                     chain, present);
@@ -247,12 +262,32 @@ static void verify_between(struct sim_thread *t, uint32_t version) {
     }
 }
 
+// CONS-8, RPC-12: nothing is in the way any more. What a handle has from before, connections that
+// died and a pause that runs, costs it a few calls.
+static void find_daemon(const struct sim_handle *h) {
+    for (uint32_t i = 0; i < REMOTE_TRIES; i++) {
+        size_t matched = 0;
+        const char *hex = sim_the_universe->hex[0];
+        if (wmbt_kv_lookup_block_prefix(h->handle, sim_the_universe->spaces[0], &hex, 1, &matched,
+                                        NULL, 0) == 0)
+            return;
+        sim_sleep(REMOTE_REST);
+    }
+    sim_violate("converges", "a daemon is not reached %u times in a healed world: %s", REMOTE_TRIES,
+                wmbt_kv_last_error());
+}
+
 void sim_verify(struct sim_thread *t) {
     const struct sim_engine *e = t->engine;
     for (uint32_t i = 0; i < e->plan->handles; i++) {
         struct sim_handle *h = e->handles[i];
         if (h == NULL)
             sim_violate("converges", "a handle cannot be opened in a healed world");
+        uint32_t chains = sim_the_universe->chain_count;
+        if (h->via != SIM_VIA_EMBEDDED) {
+            find_daemon(h);
+            chains = chains < REMOTE_CHAINS ? chains : REMOTE_CHAINS;
+        }
         if (lists_surely(t, h))
             verify_listed(t, h, i);
         for (uint32_t space = 0; space < sim_the_universe->space_count; space++) {
@@ -260,7 +295,7 @@ void sim_verify(struct sim_thread *t) {
                 verify_fresh_all(t, h, i, space);
             uint64_t since = sim_now();
             verify_blocks(t, h, i, space);
-            for (uint32_t chain = 0; chain < sim_the_universe->chain_count; chain++) {
+            for (uint32_t chain = 0; chain < chains; chain++) {
                 verify_lookup(t, i, space, chain, since);
                 verify_tail(t, i, space, chain);
             }

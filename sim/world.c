@@ -7,6 +7,7 @@
 #include "bucket.h"
 #include "cache_rig.h"
 #include "chaos.h"
+#include "daemon.h"
 #include "engine.h"
 #include "fault.h"
 #include "flight.h"
@@ -15,8 +16,11 @@
 #include "net.h"
 #include "pool.h"
 #include "report.h"
+#include "rpc_rig.h"
 #include "seed.h"
 #include "spaces_rig.h"
+
+#define RPC_SCRIPTS_ONE_IN 3u // scripts are played in a third of the worlds with a daemon
 
 static void make_buckets(const struct sim_plan *plan) {
     for (uint32_t i = 0; i < plan->bucket_count; i++) {
@@ -77,15 +81,21 @@ static void world_main(void *arg) {
         spawn("supervisor", sim_program_run, sim_program_at(i));
     spawn("chaos", sim_chaos, NULL);
     spawn("watch", sim_watch, NULL);
+    if (plan->daemon.restart_ms > 0)
+        spawn("operator", sim_daemon_operate, NULL);
     while (!sim_engines_idle())
         sim_sleep(20000000);
     heal();
     while (!sim_engines_gone())
         sim_sleep(20000000);
+    if (plan->daemon.count > 0)
+        sim_daemon_end();
     engine_switches = sim_sched_stats().switches;
     sim_index_rig(sim_process_create(sim_host_at(0), "index-rig"), plan->seed);
     sim_cache_rig(sim_process_create(sim_host_at(0), "cache-rig"), plan->seed);
     sim_spaces_rig(sim_process_create(sim_host_at(0), "spaces-rig"), plan->seed);
+    if (plan->daemon.count > 0)
+        sim_rpc_rig(sim_process_create(sim_host_at(0), "rpc-rig"), plan->seed, RPC_SCRIPTS_ONE_IN);
     sim_finish();
 }
 
@@ -103,6 +113,7 @@ void sim_world_run(const struct sim_plan *plan, struct sim_result *result) {
     make_hosts(plan);
     make_buckets(plan);
     sim_engines_reset(plan, universe);
+    sim_daemon_reset(plan);
     sim_chaos_reset(plan);
     engine_switches = 0;
     spawn("world", world_main, (void *)(uintptr_t)plan);

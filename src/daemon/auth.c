@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/auth.h"
 
+#include "base/mark.h"
 #include "base/text.h"
 #include "codec/object_key.h"
 #include "config/small_file.h"
@@ -175,7 +176,8 @@ bool wk_auth_required(const struct wk_auth *auth) {
 enum wk_status wk_auth_identify(struct wk_auth *auth, struct wk_rpc_session *session,
                                 struct wk_span token, struct wk_error *err) {
     uint8_t hash[WK_BLAKE3_BYTES];
-    session->identified = false;
+    if (!WK_PLANTED(58)) /* identity_outlives_a_refusal */
+        session->identified = false;
     if (auth->path == NULL)
         return WK_OK;
     if (token.size == 0)
@@ -252,10 +254,14 @@ enum wk_status wk_auth_check(struct wk_auth *auth, const struct wk_rpc_session *
     wk_lock(auth->env, &auth->mutex);
     size_t at = find_token(auth->table, session->identity);
     enum wk_status status;
-    if (at == auth->table->count)
-        status = wk_fail(err, WK_DENIED, "the token is not known here any more");
-    else
+    if (at == auth->table->count) {
+        WK_MARK("auth.token_is_gone");
+        status = WK_OK;
+        if (!WK_PLANTED(61)) /* token_outlives_its_file */
+            status = wk_fail(err, WK_DENIED, "the token is not known here any more");
+    } else {
         status = judge(&auth->table->tokens[at], ns, rest, access, err);
+    }
     if (status == WK_OK)
         status = take_quota(auth, at, now, put_bytes, err);
     wk_unlock(auth->env, &auth->mutex);

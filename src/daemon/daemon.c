@@ -2,6 +2,7 @@
 #include "daemon/daemon.h"
 
 #include "backend/open.h"
+#include "base/mark.h"
 #include "base/num.h"
 #include "daemon/dispatch.h"
 #include "daemon/listeners.h"
@@ -49,6 +50,7 @@ static void watch_main(void *arg) {
         bool stop = status == WK_OK && signal == WK_SIGNAL_STOP;
         if (!stop && now < w->give_up_ns)
             continue;
+        WK_MARK("daemon.exit_now");
         struct wk_log_field field = {"reason", stop ? "signal" : "drain timeout", 0};
         env->log->event(env, WK_LOG_WARN, "daemon.exit_now", &field, 1);
         w->d->host->exit_now(w->d->host->ctx, stop ? w->code : WK_EXIT_CUT);
@@ -167,6 +169,7 @@ static void reload(struct daemon *d) {
     if (status == WK_OK && d->settings->daemon_tls_cert[0] != 0)
         status = wk_prepare_tls(d->env, d->settings, d->server, &err);
     struct wk_log_field field = {"reason", err.text, 0};
+    WK_MARK("daemon.reload");
     if (status == WK_OK)
         d->env->log->event(d->env, WK_LOG_INFO, "daemon.reloaded", NULL, 0);
     else

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mark.h"
 #include "base/text.h"
 #include "daemon/dispatch_impl.h"
 
@@ -90,6 +91,7 @@ bool wk_dispatch_may(struct wk_dispatch_call *call, struct wk_span ns, struct wk
     struct wk_error err;
     if (wk_auth_check(call->d->auth, call->session, ns, key, access, put_bytes, &err) == WK_OK)
         return true;
+    WK_MARK("dispatch.denied");
     wk_dispatch_fail(call, WK_RPC_DENIED_PREFIX "%s", err.text);
     return false;
 }

@@ -4,6 +4,7 @@
  * one of the request around it does not. A failure is told twice, as the reference does: in the
  * request's message and inside the payload.
  */
+#include "base/mark.h"
 #include "base/text.h"
 #include "codec/object_key.h"
 #include "daemon/dispatch_impl.h"
@@ -132,6 +133,8 @@ static void hashes_free(struct hashes *h) {
 /* The final keys of blocks of one namespace begin alike, so one of them stands for all. */
 static bool may(struct wk_dispatch_call *call, struct wk_span ns, enum wk_access access,
                 uint64_t put_bytes) {
+    if (WK_PLANTED(57)) /* judged_by_the_outer_namespace */
+        ns = call->request->name_space;
     if (wk_dispatch_may(call, ns, wk_span_text(WK_BLOCK_KEY_PREFIX), access, put_bytes))
         return true;
     repeat_inside(call);

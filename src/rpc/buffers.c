@@ -3,6 +3,7 @@
  * each other's messages. */
 #include "rpc/buffers.h"
 
+#include "base/mark.h"
 #include "base/num.h"
 
 #define PAGE_BYTES 4096u
@@ -109,6 +110,7 @@ static enum wk_status wait_for_room(struct wk_buffers *pool, size_t capacity,
                                     uint64_t deadline_ns) {
     enum wk_status status = WK_OK;
     while (pool->in_use_bytes + capacity > pool->budget_bytes && status == WK_OK) {
+        WK_MARK("rpc.waits_for_buffers");
         status = pool->env->threads->cond_wait(pool->env, &pool->cond, &pool->mutex, deadline_ns);
     }
     return status;

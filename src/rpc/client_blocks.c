@@ -8,6 +8,7 @@
  *
  * Partial gets halve a batch that misses or fails, down to the block it is about, and grow again.
  */
+#include "base/mark.h"
 #include "base/num.h"
 #include "base/text.h"
 #include "rpc/client_impl.h"
@@ -226,6 +227,7 @@ static enum wk_status get_all(struct wk_rpc_client *c, struct wk_span ns,
             at += n;
             limit = batch_blocks(c);
         } else if (status == WK_TOO_LARGE && answered && n > 1) {
+            WK_MARK("rpc.batch_halved");
             limit = n / 2;
         } else {
             c->backend.ops->release(&c->backend, results, at);
@@ -251,6 +253,7 @@ static void get_partial(struct wk_rpc_client *c, struct wk_span ns, const struct
             return;
         }
         if (status != WK_OK && n > 1) {
+            WK_MARK("rpc.partial_halved");
             limit = n / 2;
             continue;
         }
@@ -346,6 +349,8 @@ static enum wk_status put_batches(struct wk_rpc_client *c, struct wk_span ns,
     size_t at = 0;
     while (at < count && status == WK_OK) {
         uint64_t bytes;
+        if (at > 0)
+            WK_MARK("rpc.put_split");
         size_t n = put_batch(payloads + at, count - at, &bytes);
         for (size_t i = 0; i < n; i++)
             room[i] = wk_payload(payloads[at + i]);

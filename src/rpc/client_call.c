@@ -5,6 +5,7 @@
  * A request goes out a second time only on a connection that the first try did not use, and only
  * when that is harmless: its op can be repeated, or the daemon cannot have seen all of it.
  */
+#include "base/mark.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "codec/http_head.h"
@@ -57,6 +58,7 @@ static enum wk_status http_head_read(struct wk_stream *stream, uint64_t deadline
 static enum wk_status http_refused(struct wk_rpc_client *c, struct wk_stream *stream,
                                    const struct wk_http_response *head, uint64_t deadline_ns,
                                    struct wk_error *err) {
+    WK_MARK("rpc.http_refused");
     char body[257] = "";
     char shown[300];
     size_t size = (size_t)wk_min_u64(head->has_content_length ? head->content_length : 0, 256);
@@ -142,8 +144,10 @@ static enum wk_status check_reply(const struct wk_rpc_call *call, uint64_t id,
         return wk_wire_fail(err, &error);
     if (response->status > WK_REPLY_ERROR)
         return wk_fail(err, WK_CORRUPT, "reply with the unknown status %u", response->status);
-    if (response->id == id && response->op == call->op)
+    /* reply_of_another_request */
+    if ((response->id == id || WK_PLANTED(50)) && response->op == call->op)
         return WK_OK;
+    WK_MARK("rpc.wrong_reply");
     char shown[300];
     wk_quote(response->message, shown, sizeof shown);
     if (response->status == WK_REPLY_ERROR && response->id == 0 && response->op == 0)
@@ -199,11 +203,16 @@ static enum wk_status try_once(struct wk_rpc_client *c, const struct wk_rpc_call
     if (status != WK_OK)
         return status;
     status = exchange(c, link, call, &attempt, out, &keep, err);
-    if (keep) {
+    /* connection_kept_after_silence */
+    if (keep || (WK_PLANTED(56) && status == WK_TIMEOUT)) {
         wk_rpc_link_give_back(c, link);
         return status;
     }
-    *again = status == WK_UNAVAILABLE && (call->repeatable || !attempt.sent_whole);
+    /* tail_put_sent_again */
+    *again =
+        status == WK_UNAVAILABLE && (call->repeatable || !attempt.sent_whole || WK_PLANTED(55));
+    if (status == WK_UNAVAILABLE && !*again)
+        WK_MARK("rpc.not_repeated");
     wk_rpc_link_give_up(c, link);
     return status;
 }
@@ -216,6 +225,7 @@ enum wk_status wk_rpc_call(struct wk_rpc_client *c, const struct wk_rpc_call *ca
     wk_atomic_add_u64(&c->calls, 1, WK_RELAXED, "rpc.calls");
     enum wk_status status = try_once(c, call, out, &again, &why);
     if (status != WK_OK && again) {
+        WK_MARK("rpc.repeated");
         wk_atomic_add_u64(&c->repeated, 1, WK_RELAXED, "rpc.repeated");
         status = try_once(c, call, out, &again, &why);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections to the daemon. */
+#include "base/mark.h"
 #include "base/num.h"
 #include "base/text.h"
 #include "rpc/client_impl.h"
@@ -45,9 +46,11 @@ static enum wk_status check_pause(struct wk_rpc_client *c, struct wk_error *err)
     uint64_t now = wk_now_ns(c->env);
     enum wk_status status = WK_OK;
     wk_lock(c->env, &c->mutex);
-    if (c->failures > 0 && now < c->resume_ns)
+    if (c->failures > 0 && now < c->resume_ns) {
+        WK_MARK("rpc.connect_paused");
         status = wk_fail(err, WK_UNAVAILABLE, "%s (not tried again for %llu ms)", c->last_failure,
                          (unsigned long long)((c->resume_ns - now) / WK_NS_PER_MS + 1));
+    }
     wk_unlock(c->env, &c->mutex);
     return status;
 }
@@ -107,7 +110,9 @@ static enum wk_status link_open(struct wk_rpc_client *c, uint64_t deadline_ns,
     }
     status = introduce(c, link, deadline_ns, err);
     if (status != WK_OK) {
-        wk_stream_close(&link->stream);
+        WK_MARK("rpc.introduction_failed");
+        if (!WK_PLANTED(54)) /* leaks_a_failed_connection */
+            wk_stream_close(&link->stream);
         wk_release(c->env, WK_MEM_IO, link, sizeof *link);
         return status;
     }
@@ -131,7 +136,9 @@ static enum wk_status link_new(struct wk_rpc_client *c, uint64_t deadline_ns,
         return WK_OK;
     }
     /* A caller without patience says nothing about the daemon: others go on trying. */
-    if (status != WK_TIMEOUT || limit != deadline_ns)
+    if (status == WK_TIMEOUT && limit == deadline_ns)
+        WK_MARK("rpc.connect_impatient");
+    else
         note_failure(c, &why);
     return wk_fail(err, status, "%s", why.text);
 }
@@ -191,10 +198,12 @@ enum wk_status wk_rpc_link_take(struct wk_rpc_client *c, bool sure, uint64_t dea
                 forget_one(c);
             return status;
         }
-        if (!sure || still_there(link)) {
+        /* resting_connection_trusted */
+        if (!sure || WK_PLANTED(63) || still_there(link)) {
             *out = link;
             return WK_OK;
         }
+        WK_MARK("rpc.resting_link_gone");
         wk_rpc_link_give_up(c, link);
     }
 }

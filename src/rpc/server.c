@@ -2,6 +2,7 @@
 /* Listeners and the life of connections. */
 #include "rpc/server_impl.h"
 
+#include "base/mark.h"
 #include "base/num.h"
 #include "base/progress.h"
 
@@ -119,6 +120,7 @@ void wk_rpc_count_malformed(struct wk_rpc_connection *c, const struct wk_error *
     struct wk_log_field fields[] = {{"peer", c->session.peer, 0}, {"reason", err->text, 0}};
     wk_lock(s->env, &s->mutex);
     s->malformed++;
+    WK_MARK("rpc.malformed");
     wk_unlock(s->env, &s->mutex);
     s->env->log->event(s->env, WK_LOG_WARN, "rpc.malformed", fields, 2);
 }
@@ -212,6 +214,7 @@ static bool has_room(struct wk_rpc_server *s) {
 /* Says why where that takes no waiting, and closes. */
 static void refuse(struct wk_rpc_listener *l, struct wk_socket *socket) {
     struct wk_env *env = l->server->env;
+    WK_MARK("rpc.connection_refused");
     if (l->transport == WK_RPC_HTTP && !l->has_tls) {
         struct wk_span text = wk_span(FULL_HTTP, sizeof FULL_HTTP - 1);
         size_t sent;
@@ -287,6 +290,7 @@ static void listener_main(void *arg) {
             admit(l, socket, &peer);
             continue;
         }
+        WK_MARK("rpc.accept_failed");
         struct wk_log_field fields[] = {{"reason", err.text, 0}};
         s->env->log->event(s->env, WK_LOG_ERROR, "rpc.accept_failed", fields, 1);
         uint64_t now = wk_now_ns(s->env);
@@ -365,7 +369,7 @@ static uint64_t end_connections(struct wk_rpc_server *s, bool all) {
         bool rests = state_change(c, WK_RPC_RESTS, WK_RPC_ENDS);
         at_work +=
             !rests && wk_atomic_load_u32(&c->state, WK_ACQUIRE, "rpc.connection") == WK_RPC_WORKS;
-        if (!rests && !all)
+        if (!rests && !all && !WK_PLANTED(60)) /* drain_cuts_at_once */
             continue;
         if (c->has_stream)
             wk_stream_shutdown(&c->stream);
@@ -380,12 +384,15 @@ uint64_t wk_rpc_server_stop(struct wk_rpc_server *server, uint64_t deadline_ns) 
     enum wk_status status = WK_OK;
     stop_listening(server);
     wk_lock(server->env, &server->mutex);
-    end_connections(server, false);
+    if (end_connections(server, false) > 0)
+        WK_MARK("rpc.drains");
     while (server->open_count > 0 && status == WK_OK)
         status = server->env->threads->cond_wait(server->env, &server->ended, &server->mutex,
                                                  deadline_ns);
-    if (server->open_count > 0)
+    if (server->open_count > 0) {
+        WK_MARK("rpc.cuts");
         cut = end_connections(server, true);
+    }
     while (server->open_count > 0)
         (void)server->env->threads->cond_wait(server->env, &server->ended, &server->mutex,
                                               WK_FOREVER);

@@ -536,6 +536,22 @@ static void time_limits_follow_the_deadline_or_the_patience(void **state) {
     assert_true(sim_call_limit_ns(&e, SIM_OP_PUT, 1, -1) >= 31 * s);
 }
 
+/* SIM-19 */
+static void time_limits_through_a_daemon_are_those_of_its_client(void **state) {
+    (void)state;
+    const uint64_t s = 1000000000u;
+    assert_true(sim_remote_limit_ns(1000, false, SIM_OP_FLUSH, 0, -1) <= 1 * s);
+    assert_true(sim_remote_limit_ns(30000, true, SIM_OP_GET_PARTIAL, 64, 0) <= 2 * s);
+    assert_true(sim_remote_limit_ns(30000, true, SIM_OP_CONTAINS, 64, 4000) <= 6 * s);
+    /* Two tries: connect, and nothing comes. */
+    assert_true(sim_remote_limit_ns(30000, false, SIM_OP_LOOKUP, 64, -1) >= 2 * 41 * s);
+    assert_true(sim_remote_limit_ns(30000, false, SIM_OP_LOOKUP, 64, -1) <= 400 * s);
+    /* A header may announce 256 MiB that never come. */
+    assert_true(sim_remote_limit_ns(30000, true, SIM_OP_PUT, 64, -1) >= 2 * (41 + 256) * s);
+    assert_true(sim_remote_limit_ns(500, false, SIM_OP_CONTAINS, 64, -1) >
+                sim_remote_limit_ns(500, false, SIM_OP_CONTAINS, 1, -1));
+}
+
 /* ---- a second opinion: moment by moment, over random short histories */
 
 #define MOMENTS 24
@@ -887,6 +903,7 @@ int main(void) {
         cmocka_unit_test(a_changed_lease_is_found),
         cmocka_unit_test(a_cache_over_its_budget_is_found),
         cmocka_unit_test(time_limits_follow_the_deadline_or_the_patience),
+        cmocka_unit_test(time_limits_through_a_daemon_are_those_of_its_client),
         cmocka_unit_test(a_slow_second_opinion_agrees),
         cmocka_unit_test(no_possible_answer_of_a_directory_is_refused),
         cmocka_unit_test(a_store_that_keeps_the_contract_is_never_accused),
