@@ -253,8 +253,8 @@ $(B)/examples/demo: examples/engine/demo.c examples/engine/transformer.c \
 
 include tests/daemon/daemon.mk
 include tests/vectors/vectors.mk
-include tests/interop/interop.mk
 include tests/conformance.mk
+include tests/interop/interop.mk
 include tests/s3/s3.mk
 include sim/sim.mk
 include sim/nightly.mk
