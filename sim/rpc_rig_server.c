@@ -20,6 +20,8 @@
 #define TIGHT       (64u << 10) // for one large request at a time
 #define LARGE       40000u      // a large request's payload
 #define HELD_BACK   100u        // bytes of it that come later
+#define NEW_ROUNDS  8u
+#define NEW_NS_MAX  60000u // an accept and the start of a thread take about so long
 
 struct rig {
     struct sim_rpc_rig *rig;
@@ -242,12 +244,16 @@ static void stop_without_patience(struct sim_rpc_rig *rig) {
 
 // The listener may be gone before the thread of its last connection has begun.
 static void stop_beside_new_connections(struct sim_rpc_rig *rig) {
-    struct rig *r = begin(rig, 4, ROOMY);
-    struct peer *first = dial(r, &r->tcp_at);
-    struct peer *second = dial(r, &r->http_at);
-    end(r);
-    hang_up(first);
-    hang_up(second);
+    for (uint32_t i = 0; i < NEW_ROUNDS; i++) {
+        struct rig *r = begin(rig, 4, ROOMY);
+        struct peer *first = dial(r, &r->tcp_at);
+        struct peer *second = dial(r, &r->http_at);
+        uint64_t until_ns = wk_now_ns(rig->env) + sim_rng_below(&rig->rng, NEW_NS_MAX);
+        rig->env->clock->sleep_until(rig->env, until_ns);
+        end(r);
+        hang_up(first);
+        hang_up(second);
+    }
 }
 
 // The second one waits until the first one is whole, and is answered then.

@@ -60,20 +60,25 @@ static uint32_t lookup_chain(struct sim_thread *t, const struct sim_op *op) {
     return sim_do_lookup(&c);
 }
 
+static const struct sim_process *process_of_store(const struct sim_thread *t,
+                                                  const struct sim_handle *h) {
+    return h->via == SIM_VIA_EMBEDDED ? t->process : sim_the_daemon()->program.process;
+}
+
 // Does a probe of this handle have the time for a HEAD? Where scrubbers run every millisecond the
 // rests would cost too much.
 static bool probes_surely(const struct sim_thread *t, const struct sim_handle *h) {
     const struct sim_plan *plan = sim_the_plan;
     const struct sim_bucket_plan *b = &plan->buckets[h->bucket];
-    const struct sim_engine_plan *e = t->engine->plan;
+    const struct sim_engine_plan *e = h->plan;
     for (uint32_t i = 0; i < plan->engine_count; i++) {
         if (plan->engines[i].scrub_ms == 1)
             return false;
     }
-    if (h->via != SIM_VIA_EMBEDDED || (plan->daemon.count > 0 && plan->daemon.store.scrub_ms == 1))
+    if (plan->daemon.count > 0 && plan->daemon.store.scrub_ms == 1)
         return false;
     return b->endpoint == SIM_ENDPOINT_BUCKET && (b->caps & WK_OBJECTS_HEAD) != 0 &&
-           b->latency_ns * 3 < e->probe_ms * MS && t->process->memory_failures == 0 &&
+           b->latency_ns * 3 < e->probe_ms * MS && process_of_store(t, h)->memory_failures == 0 &&
            e->index_nodes >= SIM_SPACES_MAX * SIM_BLOCKS_MAX;
 }
 
@@ -94,7 +99,7 @@ static void verify_fresh(struct sim_thread *t, const struct sim_handle *h, const
     while (matched < c.count && *patience < PATIENCE_MAX && readable(&c, matched, since)) {
         uint32_t before = matched;
         (*patience)++;
-        sim_sleep(t->engine->plan->probe_ttl_ms * MS + PROBE_REST);
+        sim_sleep(h->plan->probe_ttl_ms * MS + PROBE_REST);
         matched = lookup_chain(t, op);
         if (matched <= before && readable(&c, before, since))
             sim_violate("converges",
@@ -201,10 +206,8 @@ static void verify_lookup(struct sim_thread *t, uint32_t handle, uint32_t space,
     sim_release_due(t, true);
     matched = lookup_chain(t, &op);
     const struct sim_handle *h = t->engine->handles[handle];
-    const struct sim_process *store =
-        h->via == SIM_VIA_EMBEDDED ? t->process : sim_the_daemon()->program.process;
-    bool forgets =
-        store->memory_failures > 0 || h->plan->index_nodes < SIM_SPACES_MAX * SIM_BLOCKS_MAX;
+    bool forgets = process_of_store(t, h)->memory_failures > 0 ||
+                   h->plan->index_nodes < SIM_SPACES_MAX * SIM_BLOCKS_MAX;
     if (matched < present && !forgets)
         sim_violate("converges", "lookup counts %u blocks of chain %u, %u are there", matched,
                     chain, present);
